@@ -1,0 +1,1 @@
+//! The application: what every request, job and command works with.

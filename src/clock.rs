@@ -1,0 +1,91 @@
+//! Time as a parameter: the only reader of the system's clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Milliseconds since 1970-01-01T00:00:00Z, as every time in Doorkey is kept.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Millis(pub i64);
+
+impl Millis {
+    /// This moment and `duration` later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// This moment less `duration`.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
+    }
+
+    /// RFC 3339 in UTC with milliseconds: `2026-11-12T09:14:00.000Z`.
+    pub fn rfc3339(self) -> String {
+        format!("{:.3}", self.timestamp())
+    }
+
+    /// The same moment for calendar arithmetic.
+    pub fn timestamp(self) -> Timestamp {
+        Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// Where `now` comes from: the system, or a test's hand.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The system's clock.
+    System,
+    /// A clock that moves only when told to.
+    Fixed(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands at `now` until it is moved.
+    pub fn fixed(now: Millis) -> Self {
+        Self::Fixed(Arc::new(AtomicI64::new(now.0)))
+    }
+
+    /// The time.
+    pub fn now(&self) -> Millis {
+        match self {
+            Self::System => Millis(Timestamp::now().as_millisecond()),
+            Self::Fixed(millis) => Millis(millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a fixed clock on; the system's clock takes no orders.
+    pub fn advance(&self, duration: Duration) {
+        if let Self::Fixed(millis) = self {
+            millis.store(self.now().plus(duration).0, Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_with_milliseconds() {
+        assert_eq!(Millis(1_794_474_840_000).rfc3339(), "2026-11-12T09:14:00.000Z");
+        assert_eq!(Millis(1_794_474_840_007).rfc3339(), "2026-11-12T09:14:00.007Z");
+    }
+
+    #[test]
+    fn a_fixed_clock_moves_when_told() {
+        let clock = Clock::fixed(Millis(1_000));
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(clock.now(), Millis(3_000));
+        assert_eq!(clock.now().since(Millis(1_000)), Duration::from_secs(2));
+        assert_eq!(Millis(1).since(Millis(2)), Duration::ZERO);
+    }
+}

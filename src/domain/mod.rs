@@ -1,0 +1,100 @@
+//! Rules and transactions: no SQL, no HTTP.
+//!
+//! Every function that changes something gets an open transaction, asks [`crate::store`],
+//! decides, tells the store, and puts the mails that follow into the same transaction.
+//! Time comes in as a parameter. Authorisation is part of the look-up: what an actor may not
+//! see is not found.
+
+pub mod access;
+pub mod api_keys;
+pub mod codes;
+pub mod customers;
+pub mod email;
+pub mod entries;
+pub mod idempotency;
+pub mod limits;
+pub mod links;
+pub mod notes;
+pub mod replies;
+pub mod staff;
+pub mod text;
+pub mod tickets;
+
+use std::time::Duration;
+
+use crate::domain::email::Email;
+use crate::domain::staff::Role;
+
+/// Who does something. Decides what is found, what may be done and how it is signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A customer with a portal link.
+    Customer {
+        /// Their row.
+        id: i64,
+        /// Their name, empty if they never gave one.
+        name: String,
+    },
+    /// A member of staff at the desk or the command line.
+    Staff {
+        /// Their row.
+        id: i64,
+        /// Their name, as customers read it.
+        name: String,
+        /// What they may do.
+        role: Role,
+    },
+    /// A program with an API key.
+    Program {
+        /// The key's row.
+        id: i64,
+        /// The key's name; staff see it, customers never do.
+        name: String,
+        /// What it may do.
+        role: Role,
+    },
+    /// Doorkey itself, or its operator at the command line.
+    System,
+}
+
+impl Actor {
+    /// Whether this is a customer, who sees only what is theirs and public.
+    pub fn is_customer(&self) -> bool {
+        matches!(self, Self::Customer { .. })
+    }
+}
+
+/// The settings that rules depend on.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// How long a link works after it was issued. Setting `portal.link_ttl`.
+    pub link_ttl: Duration,
+    /// Whether a customer's reply reopens a resolved ticket. Setting `tickets.reopen_on_reply`.
+    pub reopen_on_reply: bool,
+    /// Days after which a resolved ticket closes by itself; 0 means never. Setting `tickets.auto_close_days`.
+    pub auto_close_days: u32,
+    /// The categories a ticket may have. Setting `tickets.categories`.
+    pub categories: Vec<String>,
+    /// Where replies to unassigned tickets are announced. Setting `mail.staff_inbox`.
+    pub staff_inbox: Option<Email>,
+    /// Whether customers are mailed about a change of status. Setting `mail.on_status_change`.
+    pub mail_on_status_change: bool,
+    /// Whether limits count. Setting `limits`; off only for load tests on a loopback address.
+    pub limits: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            link_ttl: Duration::from_secs(7 * 86_400),
+            reopen_on_reply: true,
+            auto_close_days: 14,
+            categories: ["Alarm", "CCTV", "Access Control", "Intercom", "General"]
+                .map(String::from)
+                .to_vec(),
+            staff_inbox: None,
+            mail_on_status_change: false,
+            limits: true,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Tickets: what a customer needs, and how far it is.
+
+use crate::clock::Millis;
+use crate::domain::entries::Entry;
+use crate::ids::Reference;
+
+/// How far a ticket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Nobody has begun.
+    Open,
+    /// Somebody works on it.
+    InProgress,
+    /// Done, with a resolution; a reply reopens it.
+    Resolved,
+    /// Over; only staff can reopen it.
+    Closed,
+}
+
+impl Status {
+    /// Every status, in the order of a ticket's life.
+    pub const ALL: [Self; 4] = [Self::Open, Self::InProgress, Self::Resolved, Self::Closed];
+
+    /// The word for it in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::InProgress => "in_progress",
+            Self::Resolved => "resolved",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The word for it on pages and in mails.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Open => "Open",
+            Self::InProgress => "In Progress",
+            Self::Resolved => "Resolved",
+            Self::Closed => "Closed",
+        }
+    }
+
+    /// Reads [`Self::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// Whether staff may change a ticket from `self` to `to`. Resolving also takes a text.
+    pub fn may_become(self, to: Self) -> bool {
+        match (self, to) {
+            (from, to) if from == to => false,
+            (Self::Open | Self::InProgress, _) => true,
+            (Self::Resolved | Self::Closed, Self::Open | Self::InProgress) => true,
+            (Self::Resolved, Self::Closed) => true,
+            (_, _) => false,
+        }
+    }
+}
+
+/// How much a ticket matters, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Priority {
+    /// Can wait.
+    Low,
+    /// The usual.
+    #[default]
+    Medium,
+    /// Before others.
+    High,
+    /// Now.
+    Urgent,
+}
+
+impl Priority {
+    /// Every priority, least first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Urgent];
+
+    /// The word for it in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Urgent => "urgent",
+        }
+    }
+
+    /// The word for it on pages and in mails.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Low => "Low",
+            Self::Medium => "Medium",
+            Self::High => "High",
+            Self::Urgent => "Urgent",
+        }
+    }
+
+    /// Reads [`Self::as_str`].
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|priority| priority.as_str() == word)
+    }
+
+    /// Its place in the order, as the database keeps it: 0 for low to 3 for urgent.
+    pub fn rank(self) -> i64 {
+        self as i64
+    }
+
+    /// Reads [`Self::rank`].
+    pub fn from_rank(rank: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|priority| priority.rank() == rank)
+    }
+}
+
+/// A ticket as its customer sees it in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Its name.
+    pub reference: Reference,
+    /// What it is about, 1–200 characters.
+    pub subject: String,
+    /// How far it is.
+    pub status: Status,
+    /// The assigned technician's name.
+    pub assigned_to: Option<String>,
+    /// When it was created.
+    pub created_at: Millis,
+    /// When the last thing happened that the customer can see.
+    pub updated_at: Millis,
+    /// Public notes and replies.
+    pub note_count: i64,
+    /// Whether staff did something visible since the customer last opened it.
+    pub unread: bool,
+}
+
+/// A ticket as its customer sees it whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detail {
+    /// What the list shows.
+    pub summary: Summary,
+    /// What the customer said at first, 1–20,000 characters.
+    pub description: String,
+    /// How much it matters.
+    pub priority: Priority,
+    /// One of the configured list, or none.
+    pub category: Option<String>,
+    /// How it was resolved, while it is resolved or closed.
+    pub resolution: Option<String>,
+    /// The newest entries the customer may see, oldest first.
+    pub timeline: Vec<Entry>,
+    /// Where the entries before these begin, if there are any.
+    pub earlier: Option<String>,
+}
+
+impl Detail {
+    /// Whether the customer may reply: until it is closed.
+    pub fn can_reply(&self) -> bool {
+        self.summary.status != Status::Closed
+    }
+}
+
+/// How many tickets a customer has, by status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Open.
+    pub open: i64,
+    /// In progress.
+    pub in_progress: i64,
+    /// Resolved.
+    pub resolved: i64,
+    /// Closed.
+    pub closed: i64,
+}
+
+impl Counts {
+    /// All of them.
+    pub fn all(&self) -> i64 {
+        self.open + self.in_progress + self.resolved + self.closed
+    }
+
+    /// Those of one status.
+    pub fn of(&self, status: Status) -> i64 {
+        match status {
+            Status::Open => self.open,
+            Status::InProgress => self.in_progress,
+            Status::Resolved => self.resolved,
+            Status::Closed => self.closed,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What can go wrong, in the domain's words. `web/reply.rs` is the only map to status codes.
+
+use std::time::Duration;
+
+use crate::db::DbError;
+use crate::domain::tickets::Status;
+
+/// Why something asked of Doorkey was not done. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// One or more fields are wrong; each names itself and the reason.
+    #[error("{}", list(.0))]
+    Invalid(Vec<FieldError>),
+    /// It does not exist, or the one who asks may not know that it does.
+    #[error("not found")]
+    NotFound,
+    /// The link was good once; its time is over.
+    #[error("this link has expired")]
+    LinkExpired,
+    /// The link is unknown, revoked, or its customer is no longer active.
+    #[error("this link is not valid")]
+    LinkInvalid,
+    /// The code is wrong, too old, used, or was tried too often.
+    #[error("this code is not valid")]
+    CodeInvalid,
+    /// The API key is missing, unknown or revoked.
+    #[error("the API key is missing or not valid")]
+    KeyInvalid,
+    /// The API key's role does not allow this.
+    #[error("only an admin may do this")]
+    Forbidden,
+    /// The ticket is closed, so a customer cannot reply.
+    #[error("the ticket is closed")]
+    TicketClosed,
+    /// The change is not in the table of transitions.
+    #[error("a ticket that is {} cannot become {}", .from.label(), .to.label())]
+    TransitionRefused {
+        /// What the ticket is.
+        from: Status,
+        /// What was asked for.
+        to: Status,
+    },
+    /// An `Idempotency-Key` came again with another request.
+    #[error("this Idempotency-Key was used for another request")]
+    IdempotencyMismatch,
+    /// Too many of these; again after this long.
+    #[error("too many requests; try again in {} seconds", .retry_after.as_secs())]
+    RateLimited {
+        /// When it will be accepted again, at the earliest.
+        retry_after: Duration,
+    },
+    /// The database said no: busy, unreachable, or a bug.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// One field that is wrong, and why.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FieldError {
+    /// The field's name as the request has it, `customer.email` for a nested one.
+    pub field: String,
+    /// A stable word for programs.
+    pub code: FieldCode,
+    /// A sentence for people.
+    pub message: String,
+}
+
+/// Why a field is wrong, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldCode {
+    /// It is missing or empty.
+    Required,
+    /// It is longer than it may be.
+    TooLong,
+    /// It holds NUL or another control character.
+    ControlCharacters,
+    /// It has the wrong type or form.
+    Malformed,
+    /// It is none of the values that are allowed, or names something that is not there.
+    UnknownValue,
+    /// No field of this name is known.
+    UnknownField,
+    /// Somebody else has it already.
+    Taken,
+}
+
+impl FieldError {
+    /// An error about `field`.
+    pub fn new(field: impl Into<String>, code: FieldCode, message: impl Into<String>) -> Self {
+        Self { field: field.into(), code, message: message.into() }
+    }
+}
+
+impl From<FieldError> for Error {
+    fn from(error: FieldError) -> Self {
+        Self::Invalid(vec![error])
+    }
+}
+
+fn list(errors: &[FieldError]) -> String {
+    let parts: Vec<String> =
+        errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
+    parts.join("; ")
+}

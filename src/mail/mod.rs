@@ -1,0 +1,1 @@
+//! Mails: what each says, and how it is handed over.

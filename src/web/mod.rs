@@ -1,0 +1,1 @@
+//! Every URL, one line each.
