@@ -94,10 +94,9 @@ impl Reference {
             .map(|letter| match letter {
                 'O' => Some('0'),
                 'I' | 'L' => Some('1'),
-                other => u8::try_from(other)
-                    .ok()
-                    .filter(|byte| ALPHABET.contains(byte))
-                    .map(char::from),
+                other => {
+                    u8::try_from(other).ok().filter(|byte| ALPHABET.contains(byte)).map(char::from)
+                }
             })
             .collect();
         clean.map(|letters| Self(format!("TKT-{letters}")))
