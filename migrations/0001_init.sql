@@ -1,0 +1,206 @@
+-- The first schema. Written once for both engines: TEXT, BIGINT, BOOLEAN, BYTEA.
+-- Times are BIGINT milliseconds since 1970 in UTC. Ids are made by the program (src/ids.rs).
+-- A table marked `clustered` keeps its rows in the order of its primary key where the engine can.
+
+-- Single values of the whole installation: the key under which addresses are hashed.
+-- clustered
+CREATE TABLE secrets (
+  name TEXT PRIMARY KEY,
+  value BYTEA NOT NULL
+);
+
+-- The people whose tickets these are. Text that was never given is empty.
+CREATE TABLE customers (
+  id BIGINT PRIMARY KEY,
+  email TEXT NOT NULL CHECK (length(email) BETWEEN 3 AND 254),
+  email_key TEXT NOT NULL UNIQUE,           -- the address without case: what makes it unique
+  name TEXT NOT NULL CHECK (length(name) <= 200),
+  phone TEXT NOT NULL CHECK (length(phone) <= 50),
+  company TEXT NOT NULL CHECK (length(company) <= 200),
+  notes TEXT NOT NULL CHECK (length(notes) <= 5000),  -- staff only
+  active BOOLEAN NOT NULL,
+  created_at BIGINT NOT NULL,
+  search TEXT NOT NULL                      -- folded e-mail, name, company and phone
+);
+
+CREATE TABLE staff (
+  id BIGINT PRIMARY KEY,
+  email TEXT NOT NULL CHECK (length(email) BETWEEN 3 AND 254),
+  email_key TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+  role TEXT NOT NULL CHECK (role IN ('technician', 'admin')),
+  active BOOLEAN NOT NULL,
+  created_at BIGINT NOT NULL
+);
+
+CREATE TABLE api_keys (
+  id BIGINT PRIMARY KEY,
+  name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+  role TEXT NOT NULL CHECK (role IN ('technician', 'admin')),
+  key_hash BYTEA NOT NULL UNIQUE,           -- SHA-256; the key itself is shown once and never kept
+  created_at BIGINT NOT NULL,
+  revoked_at BIGINT
+);
+
+CREATE TABLE tickets (
+  id BIGINT PRIMARY KEY,
+  reference TEXT NOT NULL UNIQUE CHECK (length(reference) = 10),
+  customer_id BIGINT NOT NULL REFERENCES customers (id),
+  assignee_id BIGINT REFERENCES staff (id),
+  subject TEXT NOT NULL CHECK (length(subject) BETWEEN 1 AND 200),
+  description TEXT NOT NULL CHECK (length(description) BETWEEN 1 AND 20000),
+  priority BIGINT NOT NULL CHECK (priority BETWEEN 0 AND 3),   -- 0 low to 3 urgent
+  category TEXT,
+  status TEXT NOT NULL CHECK (status IN ('open', 'in_progress', 'resolved', 'closed')),
+  resolution TEXT CHECK (length(resolution) BETWEEN 1 AND 5000),
+  resolved_at BIGINT,                       -- while resolved: when, for closing by itself
+  note_count BIGINT NOT NULL,               -- public notes and replies
+  created_at BIGINT NOT NULL,
+  updated_at BIGINT NOT NULL,               -- the last thing the customer can see
+  staff_at BIGINT NOT NULL,                 -- the last visible thing that was not the customer's own
+  last_entry BIGINT NOT NULL,               -- id of the newest entry, internal ones included
+  version BIGINT NOT NULL,                  -- grows with everything the customer can see
+  CHECK (status <> 'resolved' OR (resolution IS NOT NULL AND resolved_at IS NOT NULL))
+);
+CREATE INDEX tickets_of_customer ON tickets (customer_id, updated_at DESC, id DESC);
+CREATE INDEX tickets_of_customer_by_status ON tickets (customer_id, status, updated_at DESC, id DESC);
+CREATE INDEX tickets_by_update ON tickets (updated_at DESC, id DESC);
+CREATE INDEX tickets_by_status ON tickets (status, updated_at DESC, id DESC);
+CREATE INDEX tickets_of_assignee ON tickets (assignee_id, updated_at DESC, id DESC);
+CREATE INDEX tickets_by_creation ON tickets (created_at DESC, id DESC);
+CREATE INDEX tickets_by_priority ON tickets (priority DESC, updated_at DESC, id DESC);
+CREATE INDEX tickets_to_close ON tickets (resolved_at, id) WHERE status = 'resolved';
+
+-- What happened to a ticket, in the order in which it happened: ids grow along a timeline.
+-- clustered
+CREATE TABLE entries (
+  ticket_id BIGINT NOT NULL REFERENCES tickets (id),
+  id BIGINT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('created', 'status_changed', 'note', 'reply', 'resolution', 'assigned')),
+  is_public BOOLEAN NOT NULL,
+  at BIGINT NOT NULL,
+  by_kind TEXT NOT NULL CHECK (by_kind IN ('customer', 'staff', 'program', 'system')),
+  by_id BIGINT,
+  author TEXT,                              -- the name at that time; a program's is for staff only
+  body TEXT CHECK (length(body) BETWEEN 1 AND 20000),
+  from_status TEXT,
+  to_status TEXT,
+  PRIMARY KEY (ticket_id, id)
+);
+
+-- Folded text to search in, together by customer: a search in one's own tickets reads one range.
+-- entry_id 0 is the ticket itself: reference, subject and description.
+-- clustered
+CREATE TABLE search_texts (
+  customer_id BIGINT NOT NULL,
+  ticket_id BIGINT NOT NULL REFERENCES tickets (id),
+  entry_id BIGINT NOT NULL,
+  is_public BOOLEAN NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (customer_id, ticket_id, entry_id)
+);
+
+-- How many tickets a customer has in each status: stored, never counted when a list is read.
+-- clustered
+CREATE TABLE ticket_counts (
+  customer_id BIGINT NOT NULL REFERENCES customers (id),
+  status TEXT NOT NULL,
+  tickets BIGINT NOT NULL CHECK (tickets >= 0),
+  PRIMARY KEY (customer_id, status)
+);
+
+-- When a customer last opened a ticket: what is newer is marked as new. Apart from the ticket,
+-- because reading one never changes it. Written in batches.
+-- clustered
+CREATE TABLE ticket_reads (
+  customer_id BIGINT NOT NULL REFERENCES customers (id),
+  ticket_id BIGINT NOT NULL REFERENCES tickets (id),
+  read_at BIGINT NOT NULL,
+  PRIMARY KEY (customer_id, ticket_id)
+);
+
+-- Links that open the portal. Only the SHA-256 of a token is here.
+CREATE TABLE links (
+  id BIGINT PRIMARY KEY,
+  token_hash BYTEA NOT NULL UNIQUE,
+  customer_id BIGINT NOT NULL REFERENCES customers (id),
+  ticket_id BIGINT REFERENCES tickets (id), -- the ticket it was mailed for
+  reason TEXT NOT NULL CHECK (reason IN ('requested', 'ticket_mail', 'staff', 'api')),
+  issued_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  last_used_at BIGINT,
+  use_count BIGINT NOT NULL,
+  revoked_at BIGINT,
+  revoked_by TEXT                           -- who, in words
+);
+CREATE INDEX links_of_customer ON links (customer_id, id DESC);
+CREATE INDEX links_by_expiry ON links (expires_at);
+
+-- Someone asked for a link. The page's request writes this one row, the same for every address;
+-- a worker looks up whose it is.
+CREATE TABLE link_requests (
+  id BIGINT PRIMARY KEY,
+  request_hash BYTEA NOT NULL UNIQUE,       -- of the request id, which only the page that asked knows
+  email TEXT,                               -- as typed; forgotten once the worker has looked
+  reference TEXT,                           -- the ticket that was wanted
+  created_at BIGINT NOT NULL,
+  worked_at BIGINT,                         -- when the worker looked
+  customer_id BIGINT REFERENCES customers (id),
+  code_hash BYTEA,                          -- keyed hash of the six digits, once mailed
+  code_expires_at BIGINT,
+  code_tries BIGINT NOT NULL,
+  code_used_at BIGINT
+);
+CREATE INDEX link_requests_waiting ON link_requests (id) WHERE worked_at IS NULL;
+CREATE INDEX link_requests_by_age ON link_requests (created_at);
+
+-- Counters of limits: hits of a hashed address, network or of all, in slices of their window.
+-- clustered
+CREATE TABLE limits (
+  subject BYTEA NOT NULL,
+  slice BIGINT NOT NULL,                    -- when the slice of the window began
+  hits BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  PRIMARY KEY (subject, slice)
+);
+CREATE INDEX limits_by_expiry ON limits (expires_at);
+
+-- Mails to be sent: what to say to whom, never a token. Written with what caused them.
+CREATE TABLE outbox (
+  id BIGINT PRIMARY KEY,
+  lane BIGINT NOT NULL,                     -- 0 sign-in, 1 notices: a lower lane goes first
+  kind TEXT NOT NULL,
+  recipient TEXT NOT NULL,
+  recipient_key TEXT NOT NULL,              -- the address without case: order is kept for each
+  customer_id BIGINT REFERENCES customers (id),
+  ticket_id BIGINT REFERENCES tickets (id),
+  request_id BIGINT,                        -- the link request a sign-in mail answers
+  link_id BIGINT,                           -- the link minted for the last attempt
+  message_id TEXT NOT NULL UNIQUE,          -- stays the same over retries
+  content TEXT,                             -- JSON of what to say; NULL once settled
+  state TEXT NOT NULL CHECK (state IN ('queued', 'sent', 'failed')),
+  created_at BIGINT NOT NULL,
+  due_at BIGINT NOT NULL,                   -- not before; a lease moves it on
+  give_up_at BIGINT NOT NULL,
+  attempt BIGINT NOT NULL,                  -- counts claims: who settles must name the last one
+  settled_at BIGINT,
+  error TEXT
+);
+CREATE INDEX outbox_due ON outbox (lane, due_at, id) WHERE state = 'queued';
+CREATE INDEX outbox_order ON outbox (recipient_key, lane, id) WHERE state = 'queued';
+CREATE INDEX outbox_of_customer ON outbox (customer_id, id DESC);
+CREATE INDEX outbox_of_ticket ON outbox (ticket_id, id DESC);
+CREATE INDEX outbox_settled ON outbox (settled_at) WHERE state <> 'queued';
+
+-- Requests that may come twice: the key, what was asked, and what came of it.
+-- clustered
+CREATE TABLE idempotency (
+  scope TEXT NOT NULL,                      -- who: c and a customer's id, or k and an API key's
+  key TEXT NOT NULL,
+  request_hash BYTEA NOT NULL,
+  ticket_id BIGINT NOT NULL,
+  entry_id BIGINT,                          -- NULL: the ticket itself was created
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (scope, key)
+);
+CREATE INDEX idempotency_by_age ON idempotency (created_at);
