@@ -201,7 +201,10 @@ impl HashKey {
     /// HMAC-SHA-256 over `purpose` and `parts`, so that a small space (addresses, six digits)
     /// cannot be searched by who sees only the hashes.
     pub fn digest(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new(&self.0.into());
+        // HMAC pads a short key with zeros to the block of 64 bytes, RFC 2104 §2.
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&self.0);
+        let mut mac = Hmac::<Sha256>::new(&block.into());
         mac.update(purpose.as_bytes());
         for part in parts {
             // The length keeps ("ab", "c") apart from ("a", "bc").
