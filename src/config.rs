@@ -1,1 +1,327 @@
-//! Settings: flag, then environment, then doorkey.toml, then default. The only reader of the environment.
+//! Settings: flag, then environment, then `doorkey.toml`, then default. The only reader of the
+//! environment.
+//!
+//! [`sources`] gathers what was written where, [`values`] says what each value may look like, and
+//! this module says what settings there are. Every mistake is reported at once, each with the
+//! place it stands in and what to write instead.
+
+mod sources;
+mod values;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use lettre::message::Mailbox;
+
+use crate::domain::Rules;
+use crate::domain::email::Email;
+use sources::Sources;
+pub use values::{PublicUrl, Secret};
+
+/// Every setting, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where Doorkey listens and how it is reached.
+    pub server: Server,
+    /// Where the data is.
+    pub database: Database,
+    /// The folder for what is not in the database. Setting `data_dir`.
+    pub data_dir: PathBuf,
+    /// How mail leaves.
+    pub mail: Mail,
+    /// What customers see of the company.
+    pub brand: Brand,
+    /// The customers' portal.
+    pub portal: Portal,
+    /// What tickets do.
+    pub tickets: Tickets,
+    /// Whether limits count; off only with a loopback public URL. Setting `limits`.
+    pub limits: bool,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// Where Doorkey listens and how it is reached.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The address to listen on. Setting `listen`.
+    pub listen: SocketAddr,
+    /// The only source of links in mails; never the Host header. Setting `public_url`.
+    pub public_url: PublicUrl,
+    /// Whose `Forwarded` and `X-Forwarded-For` are believed. Setting `trusted_proxies`.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where Prometheus may ask, if anywhere. Setting `metrics_listen`.
+    pub metrics_listen: Option<SocketAddr>,
+}
+
+/// Where the data is.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// `sqlite:path` or `postgres://…`. Setting `database.url`.
+    pub url: Secret,
+}
+
+/// How mail leaves.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// `smtp://` or `smtps://`; without one, mail is captured. Setting `mail.smtp_url`.
+    pub smtp_url: Option<Secret>,
+    /// Who mail is from. Setting `mail.from`.
+    pub from: Mailbox,
+    /// Where replies to unassigned tickets are announced. Setting `mail.staff_inbox`.
+    pub staff_inbox: Option<Email>,
+    /// Whether customers are mailed about a change of status. Setting `mail.on_status_change`.
+    pub on_status_change: bool,
+}
+
+/// What customers see of the company.
+#[derive(Clone, Debug)]
+pub struct Brand {
+    /// Its name. Setting `brand.name`.
+    pub name: String,
+    /// Its colour, `#rrggbb` in lower case. Setting `brand.colour`.
+    pub colour: String,
+    /// Where a customer can call. Setting `brand.phone`.
+    pub phone: Option<String>,
+    /// When somebody answers there. Setting `brand.hours`.
+    pub hours: Option<String>,
+    /// More cards for the hub. Setting `brand.cards`, only in the file.
+    pub cards: Vec<Card>,
+}
+
+/// A card on the hub, the page at `/`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// Its heading.
+    pub title: String,
+    /// A sentence below it.
+    #[serde(default)]
+    pub text: String,
+    /// Where it leads: `https://`, `http://`, `mailto:`, `tel:` or a path.
+    pub url: String,
+}
+
+/// The customers' portal.
+#[derive(Clone, Debug)]
+pub struct Portal {
+    /// How long a link works after it was issued. Setting `portal.link_ttl`.
+    pub link_ttl: Duration,
+}
+
+/// What tickets do.
+#[derive(Clone, Debug)]
+pub struct Tickets {
+    /// Whether a customer's reply reopens a resolved ticket. Setting `tickets.reopen_on_reply`.
+    pub reopen_on_reply: bool,
+    /// Days after which a resolved ticket closes by itself; 0 is never. Setting
+    /// `tickets.auto_close_days`.
+    pub auto_close_days: u32,
+    /// The categories a ticket may have. Setting `tickets.categories`.
+    pub categories: Vec<String>,
+}
+
+/// What is logged.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// A level or a filter such as `info,doorkey::mail=debug`. Setting `log`.
+    pub filter: String,
+    /// How; without it, text on a terminal and JSON elsewhere. Setting `log_format`.
+    pub format: Option<LogFormat>,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+/// Settings that cannot be used: one line a mistake.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// What the command line says: names of settings (`public_url`, `database.url`, or `config` for
+/// the file) and their values.
+pub type Flags = Vec<(&'static str, String)>;
+
+impl Default for Config {
+    fn default() -> Self {
+        let rules = Rules::default();
+        Self {
+            server: Server {
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+                public_url: PublicUrl::default(),
+                trusted_proxies: Vec::new(),
+                metrics_listen: None,
+            },
+            database: Database { url: Secret::new("sqlite:data/doorkey.db") },
+            data_dir: PathBuf::from("data"),
+            mail: Mail {
+                smtp_url: None,
+                from: values::default_sender(),
+                staff_inbox: None,
+                on_status_change: rules.mail_on_status_change,
+            },
+            brand: Brand {
+                name: "RFS".to_owned(),
+                colour: "#3355a8".to_owned(),
+                phone: None,
+                hours: None,
+                cards: Vec::new(),
+            },
+            portal: Portal { link_ttl: rules.link_ttl },
+            tickets: Tickets {
+                reopen_on_reply: rules.reopen_on_reply,
+                auto_close_days: rules.auto_close_days,
+                categories: rules.categories,
+            },
+            limits: rules.limits,
+            log: Log { filter: "info".to_owned(), format: None },
+        }
+    }
+}
+
+impl Config {
+    /// Reads the settings of this process.
+    pub fn of_process(flags: Flags) -> Result<Self, ConfigError> {
+        let mut environment = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let Some(name) = name.to_str().filter(|name| name.starts_with("DOORKEY_")) else {
+                continue;
+            };
+            let value = value
+                .into_string()
+                .map_err(|_| ConfigError(vec![format!("{name}: the value is not UTF-8")]))?;
+            environment.push((name.to_owned(), value));
+        }
+        Self::load(flags, environment)
+    }
+
+    /// Reads the settings from `flags`, an `environment` and the file that they name.
+    pub fn load(
+        flags: Flags,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut sources = Sources::gather(flags, environment);
+        let config = Self::take(&mut sources);
+        config.check(&mut sources);
+        sources.finish()?;
+        Ok(config)
+    }
+
+    fn take(sources: &mut Sources) -> Self {
+        let default = Self::default();
+        let data_dir = sources.text("data_dir").map_or(default.data_dir, PathBuf::from);
+        let database = format!("sqlite:{}", data_dir.join("doorkey.db").display());
+        Self {
+            server: Server {
+                listen: sources.parsed("listen", values::address).unwrap_or(default.server.listen),
+                public_url: sources.parsed("public_url", PublicUrl::parse).unwrap_or_default(),
+                trusted_proxies: sources
+                    .list("trusted_proxies", values::network)
+                    .unwrap_or_default(),
+                metrics_listen: sources.parsed("metrics_listen", values::address),
+            },
+            database: Database {
+                url: sources
+                    .parsed("database.url", values::database_url)
+                    .unwrap_or_else(|| Secret::new(database)),
+            },
+            data_dir,
+            mail: Mail {
+                smtp_url: sources.parsed("mail.smtp_url", values::smtp_url),
+                from: sources.parsed("mail.from", values::sender).unwrap_or(default.mail.from),
+                staff_inbox: sources.parsed("mail.staff_inbox", values::email),
+                on_status_change: sources
+                    .parsed("mail.on_status_change", values::switch)
+                    .unwrap_or(default.mail.on_status_change),
+            },
+            brand: Brand::take(sources, default.brand),
+            portal: Portal {
+                link_ttl: sources
+                    .parsed("portal.link_ttl", values::duration)
+                    .unwrap_or(default.portal.link_ttl),
+            },
+            tickets: Tickets::take(sources, default.tickets),
+            limits: sources.parsed("limits", values::switch).unwrap_or(default.limits),
+            log: Log {
+                filter: sources.parsed("log", values::log_filter).unwrap_or(default.log.filter),
+                format: sources.parsed("log_format", values::log_format),
+            },
+        }
+    }
+
+    /// What only several settings together can get wrong.
+    fn check(&self, sources: &mut Sources) {
+        if self.mail.smtp_url.is_some() && !sources.has("mail.from") {
+            sources.complain(
+                "mail.from (DOORKEY_MAIL_FROM) is needed with an SMTP server; \
+                 write for example: Support <support@example.com>",
+            );
+        }
+        if !self.limits && !self.server.public_url.is_loopback() {
+            sources.complain(
+                "limits (DOORKEY_LIMITS) can be off only while public_url is a loopback address, \
+                 for load tests; remove the setting",
+            );
+        }
+    }
+
+    /// The settings that the rules depend on.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            link_ttl: self.portal.link_ttl,
+            reopen_on_reply: self.tickets.reopen_on_reply,
+            auto_close_days: self.tickets.auto_close_days,
+            categories: self.tickets.categories.clone(),
+            staff_inbox: self.mail.staff_inbox.clone(),
+            mail_on_status_change: self.mail.on_status_change,
+            limits: self.limits,
+        }
+    }
+}
+
+impl Brand {
+    fn take(sources: &mut Sources, default: Self) -> Self {
+        Self {
+            name: sources.parsed("brand.name", values::line).unwrap_or(default.name),
+            colour: sources.parsed("brand.colour", values::colour).unwrap_or(default.colour),
+            phone: sources.parsed("brand.phone", values::line),
+            hours: sources.parsed("brand.hours", values::line),
+            cards: sources.tables("brand.cards", values::card).unwrap_or_default(),
+        }
+    }
+}
+
+impl Tickets {
+    fn take(sources: &mut Sources, default: Self) -> Self {
+        Self {
+            reopen_on_reply: sources
+                .parsed("tickets.reopen_on_reply", values::switch)
+                .unwrap_or(default.reopen_on_reply),
+            auto_close_days: sources
+                .parsed("tickets.auto_close_days", values::days)
+                .unwrap_or(default.auto_close_days),
+            categories: sources
+                .list("tickets.categories", values::line)
+                .unwrap_or(default.categories),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+//! What was written where: gathers flags, environment and file into one table of settings.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{ConfigError, Flags};
+
+/// A setting's names.
+struct Key {
+    /// In the file and in errors.
+    name: &'static str,
+    /// In the environment; empty for what only the file can say.
+    variable: &'static str,
+    /// Whether `{variable}_FILE` may name a file that holds the value.
+    secret: bool,
+}
+
+const fn key(name: &'static str, variable: &'static str) -> Key {
+    Key { name, variable, secret: false }
+}
+
+const fn secret(name: &'static str, variable: &'static str) -> Key {
+    Key { name, variable, secret: true }
+}
+
+/// Every setting there is.
+const KEYS: &[Key] = &[
+    key("listen", "DOORKEY_LISTEN"),
+    key("public_url", "DOORKEY_PUBLIC_URL"),
+    key("trusted_proxies", "DOORKEY_TRUSTED_PROXIES"),
+    key("metrics_listen", "DOORKEY_METRICS_LISTEN"),
+    secret("database.url", "DOORKEY_DATABASE_URL"),
+    key("data_dir", "DOORKEY_DATA_DIR"),
+    secret("mail.smtp_url", "DOORKEY_SMTP_URL"),
+    key("mail.from", "DOORKEY_MAIL_FROM"),
+    key("mail.staff_inbox", "DOORKEY_MAIL_STAFF_INBOX"),
+    key("mail.on_status_change", "DOORKEY_MAIL_ON_STATUS_CHANGE"),
+    key("brand.name", "DOORKEY_BRAND_NAME"),
+    key("brand.colour", "DOORKEY_BRAND_COLOUR"),
+    key("brand.phone", "DOORKEY_BRAND_PHONE"),
+    key("brand.hours", "DOORKEY_BRAND_HOURS"),
+    key("brand.cards", ""),
+    key("portal.link_ttl", "DOORKEY_PORTAL_LINK_TTL"),
+    key("tickets.reopen_on_reply", "DOORKEY_TICKETS_REOPEN_ON_REPLY"),
+    key("tickets.auto_close_days", "DOORKEY_TICKETS_AUTO_CLOSE_DAYS"),
+    key("tickets.categories", "DOORKEY_TICKETS_CATEGORIES"),
+    key("limits", "DOORKEY_LIMITS"),
+    key("log", "DOORKEY_LOG"),
+    key("log_format", "DOORKEY_LOG_FORMAT"),
+];
+
+/// Names the settings file; not itself a setting.
+const FILE_VARIABLE: &str = "DOORKEY_CONFIG";
+/// Read when no other file is named, and only if it is there.
+const DEFAULT_FILE: &str = "doorkey.toml";
+/// Variables with this prefix belong to the test suite.
+const TEST_PREFIX: &str = "DOORKEY_TEST_";
+
+/// A value and the place it stands in.
+struct Found {
+    place: String,
+    value: Value,
+}
+
+/// Every value that was found, strongest source first come, and every complaint so far.
+#[derive(Default)]
+pub(super) struct Sources {
+    found: BTreeMap<&'static str, Found>,
+    complaints: Vec<String>,
+}
+
+impl Sources {
+    /// Reads everything. What is wrong is kept for [`Self::finish`].
+    pub(super) fn gather(
+        flags: Flags,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let mut sources = Self::default();
+        let mut file = None;
+        for (name, value) in flags {
+            if name == "config" {
+                file = Some(value);
+            } else {
+                let flag = format!("--{}", name.replace(['.', '_'], "-"));
+                sources.put(name, flag, Value::String(value));
+            }
+        }
+        let environment: BTreeMap<String, String> = environment
+            .into_iter()
+            .filter(|(name, _)| name.starts_with("DOORKEY_") && !name.starts_with(TEST_PREFIX))
+            .collect();
+        let file = file.or_else(|| environment.get(FILE_VARIABLE).cloned());
+        sources.read_environment(environment);
+        sources.read_file(file.as_deref());
+        sources
+    }
+
+    /// Keeps `value` unless a stronger source has spoken.
+    fn put(&mut self, name: &'static str, place: String, value: Value) {
+        self.found.entry(name).or_insert(Found { place, value });
+    }
+
+    fn read_environment(&mut self, environment: BTreeMap<String, String>) {
+        let both = |variable: &str| environment.contains_key(variable);
+        for variable in environment.keys().filter_map(|name| name.strip_suffix("_FILE")) {
+            if both(variable) {
+                self.complain(format!("{variable} and {variable}_FILE are both set; remove one"));
+            }
+        }
+        for (variable, value) in environment {
+            if variable != FILE_VARIABLE {
+                self.read_variable(variable, value);
+            }
+        }
+    }
+
+    fn read_variable(&mut self, variable: String, value: String) {
+        if let Some(key) = KEYS.iter().find(|key| key.variable == variable) {
+            return self.put(key.name, variable, Value::String(value));
+        }
+        let base = variable.strip_suffix("_FILE");
+        if let Some(key) = KEYS.iter().find(|key| key.secret && Some(key.variable) == base) {
+            return match fs::read_to_string(&value) {
+                Ok(text) => self.put(key.name, variable, Value::String(text.trim_end().to_owned())),
+                Err(error) => self.complain(format!("{variable}: cannot read {value}: {error}")),
+            };
+        }
+        let known = KEYS.iter().map(|key| key.variable).chain([FILE_VARIABLE]);
+        let nearest = nearest(&variable, known);
+        self.complain(format!("{variable} is not a setting; did you mean {nearest}?"));
+    }
+
+    fn read_file(&mut self, named: Option<&str>) {
+        let path = named.unwrap_or(DEFAULT_FILE);
+        if named.is_none() && !Path::new(path).exists() {
+            return;
+        }
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => return self.complain(format!("{path}: cannot read it: {error}")),
+        };
+        match text.parse::<Table>() {
+            Ok(table) => self.read_table(path, "", table),
+            // The parser quotes the line it cannot read, and that line may hold a password.
+            Err(error) => {
+                let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+                self.complain(format!("{path}, line {line}: {}", error.message()));
+            }
+        }
+    }
+
+    fn read_table(&mut self, path: &str, prefix: &str, table: Table) {
+        for (word, value) in table {
+            let name = format!("{prefix}{word}");
+            let section = format!("{name}.");
+            match (KEYS.iter().find(|key| key.name == name), value) {
+                (Some(key), value) => self.put(key.name, format!("{path}: {name}"), value),
+                (None, Value::Table(inner))
+                    if KEYS.iter().any(|key| key.name.starts_with(&section)) =>
+                {
+                    self.read_table(path, &section, inner);
+                }
+                (None, _) => {
+                    let nearest = nearest(&name, KEYS.iter().map(|key| key.name));
+                    self.complain(format!(
+                        "{path}: {name} is not a setting; did you mean {nearest}?"
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Whether anybody said anything about `name`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.found.contains_key(name)
+    }
+
+    /// Notes a mistake.
+    pub(super) fn complain(&mut self, complaint: impl Into<String>) {
+        self.complaints.push(complaint.into());
+    }
+
+    /// The value of `name` as text; numbers and booleans of the file are written out.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.parsed(name, |text| Ok(text.to_owned()))
+    }
+
+    /// The value of `name`, read by `parse`, whose error says what to write instead. An empty
+    /// value is as good as none.
+    pub(super) fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let found = self.found.get(name)?;
+        let result = match scalar(&found.value) {
+            Some(text) if text.trim().is_empty() => return None,
+            Some(text) => parse(text.trim()),
+            None => Err("write one value, not a list or a table".to_owned()),
+        };
+        self.settle(name, result)
+    }
+
+    /// The values of `name`: a list in the file, or one text with commas.
+    pub(super) fn list<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let parts: Option<Vec<String>> = match &self.found.get(name)?.value {
+            Value::String(text) => Some(text.split(',').map(str::to_owned).collect()),
+            Value::Array(items) => items.iter().map(scalar).collect(),
+            _ => None,
+        };
+        let result = match parts {
+            Some(parts) => {
+                let parts = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty());
+                parts.map(parse).collect()
+            }
+            None => Err("write a list of texts".to_owned()),
+        };
+        self.settle(name, result)
+    }
+
+    /// The tables of `name`, which only the file can hold.
+    pub(super) fn tables<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(Value) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let result = match &self.found.get(name)?.value {
+            Value::Array(items) => items.iter().cloned().map(parse).collect(),
+            _ => Err(format!("write a list of tables, each headed [[{name}]]")),
+        };
+        self.settle(name, result)
+    }
+
+    fn settle<T>(&mut self, name: &str, result: Result<T, String>) -> Option<T> {
+        let place = self.found.get(name).map_or(name, |found| &found.place);
+        let complaint = match result {
+            Ok(value) => return Some(value),
+            Err(complaint) => format!("{place}: {complaint}"),
+        };
+        self.complain(complaint);
+        None
+    }
+
+    /// All complaints, if there are any.
+    pub(super) fn finish(self) -> Result<(), ConfigError> {
+        if self.complaints.is_empty() { Ok(()) } else { Err(ConfigError(self.complaints)) }
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Float(number) => Some(number.to_string()),
+        Value::Boolean(yes) => Some(yes.to_string()),
+        Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
+    }
+}
+
+/// The known word that `unknown` was most likely meant to be.
+fn nearest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
+    known
+        .filter(|word| !word.is_empty())
+        .min_by_key(|word| strsim::damerau_levenshtein(unknown, word))
+        .unwrap_or("")
+}

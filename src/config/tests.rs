@@ -1,0 +1,159 @@
+use std::time::Duration;
+
+use super::*;
+
+fn with(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let environment = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::load(Flags::new(), environment)
+}
+
+fn complaint(pairs: &[(&str, &str)]) -> String {
+    with(pairs).expect_err("settings that cannot be used").to_string()
+}
+
+fn file(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("doorkey.toml");
+    std::fs::write(&path, text).expect("a file");
+    (folder, path.to_str().expect("a path").to_owned())
+}
+
+#[test]
+fn without_a_word_the_documented_defaults_hold() {
+    let config = with(&[]).expect("defaults");
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.server.public_url.as_str(), "http://localhost:8080");
+    assert_eq!(config.database.url.reveal(), "sqlite:data/doorkey.db");
+    assert_eq!(config.mail.from.to_string(), "Support <support@localhost>");
+    assert_eq!(config.brand.name, "RFS");
+    assert_eq!(config.portal.link_ttl, Duration::from_secs(604_800));
+    assert_eq!((config.tickets.reopen_on_reply, config.tickets.auto_close_days), (true, 14));
+    assert!(config.limits && config.mail.smtp_url.is_none());
+}
+
+#[test]
+fn a_flag_beats_the_environment_and_that_beats_the_file() {
+    let (_folder, path) = file("[brand]\nname = 'file'\nphone = '1'\nhours = 'file'\n");
+    let environment = [("DOORKEY_BRAND_NAME", "env"), ("DOORKEY_BRAND_PHONE", "2")];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let flags = vec![("config", path), ("brand.name", "flag".to_owned())];
+    let config = Config::load(flags, environment).expect("settings");
+    assert_eq!(config.brand.name, "flag");
+    assert_eq!(config.brand.phone.as_deref(), Some("2"));
+    assert_eq!(config.brand.hours.as_deref(), Some("file"));
+}
+
+#[test]
+fn the_file_holds_lists_numbers_and_cards() {
+    let (_folder, path) = file(
+        "trusted_proxies = ['10.0.0.0/8', '::1']\n\
+         [tickets]\nauto_close_days = 3\nreopen_on_reply = false\ncategories = ['A', 'B, C']\n\
+         [[brand.cards]]\ntitle = 'Shop'\ntext = 'Parts'\nurl = 'https://shop.example'\n",
+    );
+    let config = with(&[("DOORKEY_CONFIG", &path)]).expect("settings");
+    assert_eq!(config.server.trusted_proxies.len(), 2);
+    assert_eq!(config.tickets.auto_close_days, 3);
+    assert!(!config.tickets.reopen_on_reply);
+    assert_eq!(config.tickets.categories, ["A", "B, C"]);
+    assert_eq!(config.brand.cards[0].title, "Shop");
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_nearest_known_one() {
+    let text = complaint(&[("DOORKEY_PUBLIC_ULR", "https://x.example")]);
+    assert!(text.contains("DOORKEY_PUBLIC_ULR") && text.contains("DOORKEY_PUBLIC_URL"), "{text}");
+    let (_folder, path) = file("[portal]\nlink_tll = '7d'\n[colour]\nx = 1\n");
+    let text = complaint(&[("DOORKEY_CONFIG", &path)]);
+    assert!(text.contains("portal.link_tll") && text.contains("portal.link_ttl"), "{text}");
+    assert!(text.contains(": colour is not a setting"), "{text}");
+    assert!(with(&[("DOORKEY_TEST_DATABASE_URL", "x"), ("PATH", "y")]).is_ok());
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let text = complaint(&[
+        ("DOORKEY_LISTEN", "8080"),
+        ("DOORKEY_PORTAL_LINK_TTL", "a week"),
+        ("DOORKEY_TRUSTED_PROXIES", "10.0.0.1, proxy"),
+        ("DOORKEY_LOG_FORMAT", "xml"),
+        ("DOORKEY_BRAND_COLOUR", "blue"),
+    ]);
+    assert_eq!(text.lines().count(), 5, "{text}");
+}
+
+#[test]
+fn a_public_url_is_https_unless_it_leads_here() {
+    for good in
+        ["https://a.example", "http://localhost:1", "http://127.0.0.1:8080/", "http://[::1]"]
+    {
+        assert!(PublicUrl::parse(good).is_ok(), "{good}");
+    }
+    for bad in [
+        "http://a.example",
+        "a.example",
+        "ftp://localhost",
+        "https://a.example/support",
+        "https://u:p@a.example",
+        "https://a.example/?x",
+        "http://localhost.a.example",
+    ] {
+        assert!(PublicUrl::parse(bad).is_err(), "{bad}");
+    }
+    assert_eq!(
+        PublicUrl::parse("https://A.example:443/").expect("a URL").as_str(),
+        "https://a.example"
+    );
+}
+
+#[test]
+fn limits_can_be_off_only_on_a_loopback_address() {
+    assert!(!with(&[("DOORKEY_LIMITS", "off")]).expect("settings").limits);
+    let public = ("DOORKEY_PUBLIC_URL", "https://a.example");
+    assert!(complaint(&[("DOORKEY_LIMITS", "off"), public]).contains("DOORKEY_LIMITS"));
+}
+
+#[test]
+fn smtp_needs_a_sender_and_encryption() {
+    let from = ("DOORKEY_MAIL_FROM", "Help <help@example.com>");
+    assert!(
+        complaint(&[("DOORKEY_SMTP_URL", "smtp://mail.example")]).contains("DOORKEY_MAIL_FROM")
+    );
+    assert!(with(&[("DOORKEY_SMTP_URL", "smtps://u:p@mail.example:465"), from]).is_ok());
+    assert!(with(&[("DOORKEY_SMTP_URL", "smtp://127.0.0.1:2525?tls=none"), from]).is_ok());
+    assert!(
+        complaint(&[("DOORKEY_SMTP_URL", "smtp://mail.example?tls=none"), from])
+            .contains("tls=none")
+    );
+    assert!(complaint(&[("DOORKEY_SMTP_URL", "https://mail.example"), from]).contains("smtp://"));
+}
+
+#[test]
+fn secrets_come_from_files_and_are_never_shown() {
+    let (_folder, path) = file("smtp://u:hunter2@mail.example:587\n");
+    let from = ("DOORKEY_MAIL_FROM", "help@example.com");
+    let config = with(&[("DOORKEY_SMTP_URL_FILE", &path), from]).expect("settings");
+    let secret = config.mail.smtp_url.clone().expect("a secret");
+    assert_eq!(secret.reveal(), "smtp://u:hunter2@mail.example:587");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let both = [("DOORKEY_SMTP_URL_FILE", path.as_str()), ("DOORKEY_SMTP_URL", "smtp://x"), from];
+    assert!(complaint(&both).contains("both set"));
+    let text = complaint(&[("DOORKEY_SMTP_URL", "smpt://u:hunter2@mail.example"), from]);
+    assert!(!text.contains("hunter2"), "{text}");
+    let (_folder, path) = file("[mail]\nsmtp_url = 'smtp://u:hunter2@mail.example\n");
+    let text = complaint(&[("DOORKEY_CONFIG", &path)]);
+    assert!(text.contains("line 2") && !text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn durations_have_a_number_and_a_unit() {
+    let seconds = |text: &str| values::duration(text).map(|duration| duration.as_secs());
+    assert_eq!(seconds("2s"), Ok(2));
+    assert_eq!(seconds("15m"), Ok(900));
+    assert_eq!(seconds("12h"), Ok(43_200));
+    assert_eq!(seconds("7d"), Ok(604_800));
+    for bad in
+        ["", "7", "d", "7 d", "0s", "-1d", "1.5h", "7w", "٧d", "99999999999999999999d", "9999d"]
+    {
+        assert!(values::duration(bad).is_err(), "{bad}");
+    }
+}
