@@ -1,0 +1,220 @@
+//! Stylesheet and script: embedded, named by their content so that a browser may keep them for
+//! ever, and compressed once, at start.
+
+use std::io::Write as _;
+
+use axum::body::Bytes;
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+const STYLE: &str = include_str!("../../assets/portal.css");
+const ICON: &str = include_str!("../../assets/icon.svg");
+/// The colour `icon.svg` and `portal.css` are drawn in.
+const HOUSE_COLOUR: &str = "#3557a7";
+
+/// The page script's modules, each after what it leans on.
+const MODULES: [&str; 8] = [
+    include_str!("../../assets/portal/session.js"),
+    include_str!("../../assets/portal/html.js"),
+    include_str!("../../assets/portal/times.js"),
+    include_str!("../../assets/portal/api.js"),
+    include_str!("../../assets/portal/door.js"),
+    include_str!("../../assets/portal/list.js"),
+    include_str!("../../assets/portal/ticket.js"),
+    include_str!("../../assets/portal/main.js"),
+];
+
+/// One file a page loads.
+#[derive(Debug)]
+struct Asset {
+    name: &'static str,
+    /// `/assets/portal.3f9ac2….css`.
+    url: String,
+    kind: &'static str,
+    plain: Bytes,
+    gzip: Bytes,
+    brotli: Bytes,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub struct Assets(Vec<Asset>);
+
+impl Assets {
+    /// The assets in the company's `colour` (`#rrggbb`), or in the house blue.
+    pub fn new(colour: Option<&str>) -> Self {
+        Self(vec![
+            Asset::new("portal.css", "text/css; charset=utf-8", style(colour)),
+            Asset::new("portal.js", "text/javascript; charset=utf-8", join_modules(&MODULES)),
+        ])
+    }
+
+    /// Where the file of this name is; the empty string if there is none.
+    pub fn url(&self, name: &str) -> &str {
+        self.0.iter().find(|asset| asset.name == name).map_or("", |asset| &asset.url)
+    }
+
+    /// Answers a request for `path`, in the smallest form that the browser takes.
+    pub fn answer(&self, path: &str, headers: &HeaderMap) -> Response {
+        match self.0.iter().find(|asset| asset.url == path) {
+            Some(asset) => asset.answer(headers),
+            None => StatusCode::NOT_FOUND.into_response(),
+        }
+    }
+}
+
+impl Asset {
+    fn new(name: &'static str, kind: &'static str, text: String) -> Self {
+        let hash = URL_SAFE_NO_PAD.encode(&crate::ids::sha256(text.as_bytes())[..9]);
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, "txt"));
+        Self {
+            name,
+            url: format!("/assets/{stem}.{hash}.{extension}"),
+            kind,
+            gzip: gzip(text.as_bytes()).into(),
+            brotli: brotli(text.as_bytes()).into(),
+            plain: text.into(),
+        }
+    }
+
+    fn answer(&self, headers: &HeaderMap) -> Response {
+        let forever = [
+            (CONTENT_TYPE, self.kind),
+            (CACHE_CONTROL, "public, max-age=31536000, immutable"),
+            (VARY, "accept-encoding"),
+        ];
+        if takes(headers, "br") {
+            return (forever, [(CONTENT_ENCODING, "br")], self.brotli.clone()).into_response();
+        }
+        if takes(headers, "gzip") {
+            return (forever, [(CONTENT_ENCODING, "gzip")], self.gzip.clone()).into_response();
+        }
+        (forever, self.plain.clone()).into_response()
+    }
+}
+
+/// Whether the browser takes this coding (RFC 9110 §12.5.3); `;q=0` says that it does not.
+fn takes(headers: &HeaderMap, coding: &str) -> bool {
+    let lists = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(coding));
+        named && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}
+
+fn style(colour: Option<&str>) -> String {
+    match colour.filter(|colour| is_hex(colour)) {
+        Some(colour) => format!("{STYLE}\n:root {{ --brand: {colour}; }}\n"),
+        None => STYLE.to_owned(),
+    }
+}
+
+/// The icon as a `data:` address, in the company's colour.
+pub fn icon(colour: Option<&str>) -> String {
+    let colour = colour.filter(|colour| is_hex(colour)).unwrap_or(HOUSE_COLOUR);
+    let drawing = ICON.trim().replace(HOUSE_COLOUR, colour);
+    let inside =
+        percent_encoding::utf8_percent_encode(&drawing, percent_encoding::NON_ALPHANUMERIC);
+    format!("data:image/svg+xml,{inside}")
+}
+
+/// Nothing but a colour may reach the stylesheet from the settings.
+fn is_hex(colour: &str) -> bool {
+    let digits = colour.strip_prefix('#').unwrap_or_default();
+    digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// One script out of the modules, so that a first visit makes one request for it and not eight.
+/// They import from each other only, one name once in all of them, so the joined text means the
+/// same without its `import` and `export` words.
+fn join_modules(modules: &[&str]) -> String {
+    let lines = modules.iter().flat_map(|module| module.lines());
+    let kept = lines.filter(|line| !line.starts_with("import ") && !is_comment(line));
+    kept.map(|line| line.strip_prefix("export ").unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a whole line is comment: reasons are for readers of the source.
+fn is_comment(line: &str) -> bool {
+    let line = line.trim_start();
+    line.is_empty() || ["//", "/**", "* ", "*/"].iter().any(|start| line.starts_with(start))
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    // Writing into memory cannot fail.
+    let _ = encoder.write_all(plain);
+    encoder.finish().unwrap_or_default()
+}
+
+fn brotli(plain: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    let params = brotli::enc::BrotliEncoderParams { quality: 11, ..Default::default() };
+    // Reading from and writing into memory cannot fail.
+    let _ = brotli::BrotliCompress(&mut &plain[..], &mut packed, &params);
+    packed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn the_smallest_form_is_chosen_and_unpacks_to_the_same() {
+        let assets = Assets::new(None);
+        let asset = &assets.0[1];
+        let mut plain = Vec::new();
+        brotli::BrotliDecompress(&mut &asset.brotli[..], &mut plain).expect("brotli");
+        assert_eq!(plain, asset.plain);
+        plain.clear();
+        flate2::read::GzDecoder::new(&asset.gzip[..]).read_to_end(&mut plain).expect("gzip");
+        assert_eq!(plain, asset.plain);
+        for (accepts, coding) in
+            [("gzip, br", Some("br")), ("gzip, br;q=0", Some("gzip")), ("", None), ("brx", None)]
+        {
+            let headers =
+                HeaderMap::from_iter([(ACCEPT_ENCODING, accepts.parse().expect("value"))]);
+            let answer = assets.answer(assets.url("portal.js"), &headers);
+            let got =
+                answer.headers().get(CONTENT_ENCODING).map(|value| value.to_str().expect("ascii"));
+            assert_eq!(got, coding, "{accepts}");
+        }
+        assert_eq!(assets.answer("/assets/portal.css", &HeaderMap::new()).status(), 404);
+    }
+
+    #[test]
+    fn a_first_visit_stays_small() {
+        let bytes: usize = Assets::new(None).0.iter().map(|asset| asset.gzip.len()).sum();
+        assert!(bytes < 32 * 1024, "{bytes}");
+    }
+
+    #[test]
+    fn joined_modules_declare_each_name_once() {
+        let script = join_modules(&MODULES);
+        let mut seen = HashSet::new();
+        let words = ["const ", "let ", "function ", "async function ", "class "];
+        for line in script.lines() {
+            let Some(rest) = words.iter().find_map(|word| line.strip_prefix(word)) else {
+                continue;
+            };
+            let name: String =
+                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            assert!(seen.insert(name.clone()), "{name} is declared twice");
+        }
+        assert!(!script.contains("\nimport ") && !script.contains("\nexport "));
+    }
+
+    #[test]
+    fn only_colours_reach_the_stylesheet() {
+        assert!(style(Some("#aa5500")).ends_with("--brand: #aa5500; }\n"));
+        for bad in ["red", "#12345", "#12345g", "#123456;}", ""] {
+            assert_eq!(style(Some(bad)), STYLE, "{bad}");
+        }
+    }
+}
