@@ -1,16 +1,28 @@
-//! Mails: what each says ([`Mail`]), how it reads and how it is handed over
-//! (the transports).
+//! Mails: what each says ([`Mail`]), how it reads ([`render()`]) and how it is
+//! handed over.
 //!
 //! A [`Mail`] is kept as JSON in the outbox until it is sent. It says what to tell whom and never
 //! holds a link or a code: those are [`Minted`] when the mail is handed over, each attempt its
 //! own, so that neither the database nor a backup of it opens anything.
+
+pub mod capture;
+mod colours;
+pub mod compose;
+mod render;
+pub mod smtp;
+pub mod smtp_url;
+mod socket;
+mod tls;
+mod words;
+
+pub use render::render;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
 use crate::domain::email::Email;
 
-/// What is to be said. Names, subjects and texts are kept as people wrote them; rendering
+/// What is to be said. Names, subjects and texts are kept as people wrote them; [`render()`]
 /// makes them harmless.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -212,4 +224,30 @@ pub enum SendError {
         /// For staff and the log.
         reason: String,
     },
+}
+
+/// Where mails go: to a mail server, or into the captured mailbox.
+pub enum Transport {
+    /// To a mail server.
+    Smtp(Box<smtp::Smtp>),
+    /// Into a folder.
+    Capture(capture::Capture),
+}
+
+impl Transport {
+    /// Hands `letter` over. `Ok` means that it was taken.
+    ///
+    /// # Errors
+    ///
+    /// See [`SendError`].
+    pub async fn send(&self, letter: &Letter) -> Result<(), SendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.send(letter).await,
+            Self::Capture(capture) => {
+                let (capture, letter) = (capture.clone(), letter.clone());
+                let kept = tokio::task::spawn_blocking(move || capture.keep(&letter)).await;
+                kept.unwrap_or_else(|error| Err(SendError::Later { reason: error.to_string() }))
+            }
+        }
+    }
 }
