@@ -55,6 +55,7 @@ impl Clock {
     }
 
     /// The time.
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the system's clock")]
     pub fn now(&self) -> Millis {
         match self {
             Self::System => Millis(Timestamp::now().as_millisecond()),

@@ -23,6 +23,7 @@ static LAST_ID: AtomicI64 = AtomicI64::new(0);
 /// Fills `bytes` from the operating system's generator.
 ///
 /// Aborts the process when the system has no randomness to give: there is no safe way on.
+#[expect(clippy::disallowed_methods, reason = "the one user of randomness")]
 fn fill(bytes: &mut [u8]) {
     if getrandom::fill(bytes).is_err() {
         tracing::error!("the operating system gives no random numbers");
