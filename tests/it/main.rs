@@ -1,1 +1,13 @@
-fn main() {}
+//! One binary of integration tests, so that they compile and link once.
+//!
+//! `arch` reads the source; `real` starts real processes (a mail server, PostgreSQL, the release
+//! binary, a browser); `browser` tells the portal's stories with them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on says so by panicking, and reads the environment it runs in"
+)]
+
+mod arch;

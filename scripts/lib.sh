@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# What the scripts share: where things are, which versions of the tools count, how to get them.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+[[ $target = /* ]] || target=$root/$target
+tools=$target/tools
+
+# Exact versions: a tool that changes by itself makes a red run that nobody's change explains.
+NEXTEST_VERSION=0.9.143
+DENY_VERSION=0.20.2
+TYPESCRIPT_VERSION=7.0.2
+AXE_VERSION=4.14.1
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# Runs a command as root: as we are, or through sudo where that asks no password.
+as_root() {
+    if [[ $(id -u) = 0 ]]; then "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo -n "$@"
+    else return 1
+    fi
+}
+
+# The directory of the newest PostgreSQL server programs; Debian keeps them off the PATH.
+postgres_bin() {
+    local dir
+    dir=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -1)
+    if [[ -x $dir/initdb ]]; then echo "$dir"
+    elif command -v initdb >/dev/null; then dirname "$(command -v initdb)"
+    else return 1
+    fi
+}
+
+# Prints the Debian packages of those we need that are missing here, one a line.
+missing_packages() {
+    [[ -x /usr/bin/chromium ]] || echo chromium
+    [[ -x /usr/bin/chromedriver ]] || echo chromium-driver
+    postgres_bin >/dev/null || echo postgresql
+    /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || echo python3-aiosmtpd
+    command -v openssl >/dev/null || echo openssl
+    command -v cc >/dev/null || echo gcc
+    command -v npm >/dev/null || echo npm
+    [[ -d /usr/share/fonts/truetype/noto && -n $(find /usr/share/fonts/truetype/noto -name 'NotoNaskhArabic-Regular.*') ]] \
+        || echo fonts-noto-core
+    [[ -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ]] || echo fonts-noto-color-emoji
+}
+
+install_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages)
+    [[ ${#missing[@]} -gt 0 ]] || return 0
+    say "installing ${missing[*]}"
+    command -v apt-get >/dev/null \
+        || die "missing here: ${missing[*]} (Debian's names); install them and run this again"
+    as_root apt-get update -qq \
+        || die "missing here: ${missing[*]}; install them as root: apt-get install ${missing[*]}"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        "${missing[@]}" >/dev/null
+    mapfile -t missing < <(missing_packages)
+    [[ ${#missing[@]} -eq 0 ]] || die "still missing after installing: ${missing[*]}"
+}
+
+# cargo_tool NAME VERSION: a cargo subcommand of exactly that version, under target/tools unless
+# the machine has it.
+cargo_tool() {
+    local name=$1 version=$2
+    [[ $("cargo-$name" "$name" --version 2>/dev/null | head -1) = *" $version"* ]] && return 0
+    say "installing cargo-$name $version (some minutes)"
+    # A build directory of its own, so that it never waits for a build of Doorkey.
+    env -u CARGO_TARGET_DIR cargo install --quiet --locked --root "$tools" "cargo-$name@$version"
+}
+
+# npm_tools: tsc and axe-core under target/tools/node_modules.
+npm_tools() {
+    local wanted="typescript@$TYPESCRIPT_VERSION axe-core@$AXE_VERSION"
+    [[ $(cat "$tools/npm-versions" 2>/dev/null) = "$wanted" ]] && return 0
+    mkdir -p "$tools"
+    # shellcheck disable=SC2086 # two words on purpose
+    npm install --prefix "$tools" --no-save --no-audit --no-fund --loglevel=error $wanted
+    echo "$wanted" > "$tools/npm-versions"
+}
+
+export PATH=$tools/bin:$PATH
