@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -68,6 +68,25 @@ impl Clock {
         if let Self::Fixed(millis) = self {
             millis.store(self.now().plus(duration).0, Ordering::SeqCst);
         }
+    }
+}
+
+/// A moment on the machine's steady clock by which something must be done.
+///
+/// It bounds how long work may take. It has nothing to do with dates, so a fixed [`Clock`]
+/// does not hold it up.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// `time` from now.
+    pub fn after(time: Duration) -> Self {
+        Self(Instant::now() + time)
+    }
+
+    /// True once it is too late.
+    pub fn passed(self) -> bool {
+        Instant::now() >= self.0
     }
 }
 

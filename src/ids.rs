@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -187,6 +188,11 @@ pub fn code() -> String {
 /// A random file-name-safe word for Message-IDs and request ids: 16 bytes in base64url.
 pub fn word() -> String {
     URL_SAFE_NO_PAD.encode(random_bytes::<16>())
+}
+
+/// A pause drawn at random, up to `longest`: it keeps apart what would otherwise meet again.
+pub fn jitter(longest: Duration) -> Duration {
+    longest.mul_f64(f64::from(u32::from_le_bytes(random_bytes())) / f64::from(u32::MAX))
 }
 
 /// The key under which addresses, networks and codes are hashed; made once, kept in the database.

@@ -1,0 +1,63 @@
+//! What differs between the engines in SQL: the closed list.
+//!
+//! Everything else is written once. Before adding a line here, look for words both engines know.
+
+/// Which database runs. For display only: code that asks belongs into [`Dialect`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// SQLite, in this process.
+    Sqlite,
+    /// PostgreSQL, 15 or later.
+    Postgres,
+}
+
+impl Engine {
+    /// The engine's name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// Pieces of SQL that differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialect(pub(super) Engine);
+
+impl Dialect {
+    /// Ends a `SELECT` whose rows this transaction will change. SQLite has one writer anyway.
+    pub fn for_update(self) -> &'static str {
+        self.choose("", " FOR UPDATE")
+    }
+
+    /// Ends a `SELECT` that claims work: rows another worker has claimed are passed over.
+    pub fn skip_locked(self) -> &'static str {
+        self.choose("", " FOR UPDATE SKIP LOCKED")
+    }
+
+    /// A query for one boolean: is there a table named `$1`?
+    pub(super) fn has_table(self) -> &'static str {
+        self.choose(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1)",
+            "SELECT to_regclass($1) IS NOT NULL",
+        )
+    }
+
+    /// Waits until no other process migrates this database (or this schema of it), and keeps
+    /// others out until the transaction ends. SQLite's write lock does that by itself.
+    pub(super) fn migration_lock(self) -> &'static str {
+        self.choose(
+            "",
+            "SET LOCAL lock_timeout = 0;
+             SELECT pg_advisory_xact_lock(hashtextextended('doorkey ' || current_schema(), 0))",
+        )
+    }
+
+    fn choose(self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self.0 {
+            Engine::Sqlite => sqlite,
+            Engine::Postgres => postgres,
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! SQLite: how a connection is opened and checked, the readers, and single statements.
+//!
+//! Reads run on the thread that asks, over connections that cannot write: a joined read takes
+//! some 30 µs, less than handing it to another thread would. Writes go to [`super::writer`].
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ffi};
+use tokio::sync::Semaphore;
+
+use crate::clock::Deadline;
+
+use super::error::Failure;
+use super::tx::{Link, attempt};
+use super::value::{Row, Source};
+use super::writer::Writer;
+use super::{DatabaseSettings, DbError, FromRow, Tx, Value};
+
+/// Earlier versions can corrupt a database in WAL mode when a checkpoint races a writer.
+const OLDEST: i32 = 3_051_003;
+/// How long a connection waits for another process that holds the write lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements kept per connection: more than the program has.
+const STATEMENTS: usize = 512;
+/// Steps of SQLite's machine between two looks at the clock: well under a millisecond.
+const STEPS: i32 = 10_000;
+/// Scans at a time, so that searching leaves a core to everybody else.
+const SCANS: usize = 4;
+
+/// What every connection is told, and must say afterwards.
+///
+/// `synchronous` 2 is FULL: an acknowledged write is on disk. Memory-mapping stays off: with it
+/// a disk that fails kills the process instead of failing a read. `fullfsync` is for macOS,
+/// whose `fsync` alone does not reach the disk.
+const PRAGMAS: [(&str, i64); 9] = [
+    ("synchronous", 2),
+    ("foreign_keys", 1),
+    ("trusted_schema", 0),
+    ("temp_store", 2),
+    ("cache_size", -16_384),
+    ("mmap_size", 0),
+    ("fullfsync", 1),
+    ("checkpoint_fullfsync", 1),
+    ("journal_size_limit", 67_108_864),
+];
+
+/// A SQLite database: connections to read over, and the one writer.
+pub(super) struct Sqlite {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    keep: usize,
+    read_time: Duration,
+    scan_time: Duration,
+    scans: Arc<Semaphore>,
+    pub(super) writer: Writer,
+}
+
+impl Sqlite {
+    pub(super) fn open(path: &Path, settings: &DatabaseSettings) -> Result<Self, DbError> {
+        if rusqlite::version_number() < OLDEST {
+            let version = rusqlite::version();
+            return Err(DbError::Bug(format!("SQLite {version} is too old; 3.51.3 is needed")));
+        }
+        make_folder(path)?;
+        let writer = Writer::start(open_writer(path)?, settings.wait)?;
+        let sqlite = Self {
+            path: path.to_owned(),
+            idle: Mutex::default(),
+            keep: settings.connections,
+            read_time: settings.read_time,
+            scan_time: settings.scan_time,
+            scans: Arc::new(Semaphore::new(SCANS)),
+            writer,
+        };
+        // One reader now: what is wrong with the file shows at the start, and the first
+        // request finds it warm.
+        let reader = sqlite.reader()?;
+        sqlite.give_back(reader);
+        Ok(sqlite)
+    }
+
+    /// Runs a read that visits few rows, here and now.
+    pub(super) fn read<T, E: From<DbError>>(
+        &self,
+        work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.read_within(self.read_time, work)
+    }
+
+    /// Waits for its turn, then runs a read that may visit many rows where blocking is allowed.
+    pub(super) async fn scan<T, E, F>(self: Arc<Self>, mut work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let turn = tokio::time::timeout(self.scan_time, Arc::clone(&self.scans).acquire_owned());
+        let Ok(Ok(turn)) = turn.await else {
+            return Err(DbError::Busy.into());
+        };
+        let scan = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            self.read_within(self.scan_time, &mut work)
+        });
+        scan.await.unwrap_or_else(|_| Err(super::stopped().into()))
+    }
+
+    fn read_within<T, E: From<DbError>>(
+        &self,
+        time: Duration,
+        work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut reader = self.reader()?;
+        let deadline = Deadline::after(time);
+        let too_late = move || deadline.passed();
+        reader.progress_handler(STEPS, Some(too_late)).map_err(|error| failure(&error).error)?;
+        execute(&reader, "BEGIN")?;
+        let result = attempt(Link::Sqlite(&reader), work).result;
+        // A connection that cannot even end its transaction is not used again.
+        if execute(&reader, "ROLLBACK").is_ok() {
+            self.give_back(reader);
+        }
+        result
+    }
+
+    /// An idle reader, or a new one: there are never more at work than threads.
+    fn reader(&self) -> Result<Connection, DbError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| open_reader(&self.path), Ok)
+    }
+
+    fn give_back(&self, reader: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < self.keep {
+            idle.push(reader);
+        }
+    }
+
+    /// Finishes what is queued, moves the log into the file and lets go of it.
+    pub(super) async fn close(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.writer.stop().await;
+    }
+}
+
+/// Makes the database's folder, for this user only: it will hold customers' words.
+fn make_folder(path: &Path) -> Result<(), DbError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .map_err(|error| DbError::Unavailable(format!("{}: {error}", folder.display())))
+}
+
+fn open_writer(path: &Path) -> Result<Connection, DbError> {
+    let writer = connect(path)?;
+    if writer.is_readonly("main").unwrap_or(true) {
+        return Err(DbError::Unavailable(format!("{} cannot be written", path.display())));
+    }
+    let mode: String = writer
+        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+        .map_err(|error| failure(&error).error)?;
+    if mode != "wal" {
+        let text = format!("{} is on a disk that cannot do WAL (network?)", path.display());
+        return Err(DbError::Unavailable(text));
+    }
+    Ok(writer)
+}
+
+fn open_reader(path: &Path) -> Result<Connection, DbError> {
+    let reader = connect(path)?;
+    set(&reader, "query_only", 1)?;
+    Ok(reader)
+}
+
+fn connect(path: &Path) -> Result<Connection, DbError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = Connection::open_with_flags(path, flags);
+    let connection =
+        opened.map_err(|error| DbError::Unavailable(format!("{}: {error}", path.display())))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| failure(&error).error)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    for (name, value) in PRAGMAS {
+        set(&connection, name, value)?;
+    }
+    Ok(connection)
+}
+
+/// Sets a pragma and reads it back: an unknown or refused one is ignored silently by SQLite.
+pub(super) fn set(connection: &Connection, name: &str, wanted: i64) -> Result<(), DbError> {
+    let found = connection
+        .execute_batch(&format!("PRAGMA {name} = {wanted}"))
+        .and_then(|()| pragma(connection, name))
+        .map_err(|error| failure(&error).error)?;
+    if found == wanted {
+        return Ok(());
+    }
+    Err(DbError::Unavailable(format!("SQLite has {name} at {found}, not at {wanted}")))
+}
+
+pub(super) fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
+}
+
+pub(super) fn rows<T: FromRow>(
+    connection: &Connection,
+    sql: &str,
+    params: &[Value<'_>],
+) -> Result<Vec<T>, Failure> {
+    let mut statement = connection.prepare_cached(sql).map_err(|error| failure(&error))?;
+    bind(&mut statement, sql, params)?;
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(|error| failure(&error))? {
+        found.push(T::from_row(&Row(Source::Sqlite(row))).map_err(|error| in_sql(error, sql))?);
+    }
+    Ok(found)
+}
+
+pub(super) fn run(
+    connection: &Connection,
+    sql: &str,
+    params: &[Value<'_>],
+) -> Result<u64, Failure> {
+    let mut statement = connection.prepare_cached(sql).map_err(|error| failure(&error))?;
+    bind(&mut statement, sql, params)?;
+    let changed = statement.raw_execute().map_err(|error| failure(&error))?;
+    Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+}
+
+pub(super) fn batch(connection: &Connection, sql: &str) -> Result<(), Failure> {
+    connection.execute_batch(sql).map_err(|error| failure(&error))
+}
+
+/// A statement of our own without parameters, like `BEGIN`.
+pub(super) fn execute(connection: &Connection, sql: &str) -> Result<(), DbError> {
+    run(connection, sql, &[]).map(drop).map_err(|failure| failure.error)
+}
+
+/// Binds `params` to `$1`, `$2`, … by name.
+///
+/// To SQLite `$2` is a *name*, numbered by where it first appears, so binding by position would
+/// silently swap values in `… WHERE b = $2 AND a = $1`.
+fn bind(statement: &mut Statement<'_>, sql: &str, params: &[Value<'_>]) -> Result<(), Failure> {
+    for slot in 1..=statement.parameter_count() {
+        let number: Option<usize> = statement
+            .parameter_name(slot)
+            .and_then(|name| name.strip_prefix('$'))
+            .and_then(|number| number.parse().ok());
+        let value = number.and_then(|number| params.get(number.checked_sub(1)?));
+        let Some(value) = value else {
+            return Err(Failure::bug(format!("parameter {slot} is not given: {sql}")));
+        };
+        statement.raw_bind_parameter(slot, value).map_err(|error| failure(&error))?;
+    }
+    Ok(())
+}
+
+impl rusqlite::ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match *self {
+            Value::Null => ValueRef::Null,
+            Value::Int(number) => ValueRef::Integer(number),
+            Value::Bool(truth) => ValueRef::Integer(i64::from(truth)),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+pub(super) fn column<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Result<Value<'r>, DbError> {
+    let value = row.get_ref(index).map_err(|error| DbError::Bug(error.to_string()))?;
+    match value {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(number) => Ok(Value::Int(number)),
+        ValueRef::Text(text) => std::str::from_utf8(text)
+            .map(Value::Text)
+            .map_err(|_| DbError::Bug(format!("column {index} is not UTF-8"))),
+        ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes)),
+        ValueRef::Real(_) => Err(DbError::Bug(format!("column {index} is a fraction"))),
+    }
+}
+
+fn in_sql(error: DbError, sql: &str) -> Failure {
+    match error {
+        DbError::Bug(text) => Failure::bug(format!("{text}: {sql}")),
+        other => other.into(),
+    }
+}
+
+/// What SQLite's error means to a caller.
+pub(super) fn failure(error: &rusqlite::Error) -> Failure {
+    let rusqlite::Error::SqliteFailure(code, text) = error else {
+        return Failure::bug(error.to_string());
+    };
+    match code.extended_code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE => return unique(text.as_deref(), false),
+        ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
+            return unique(text.as_deref(), true);
+        }
+        _ => {}
+    }
+    match code.code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OperationInterrupted => {
+            DbError::Busy.into()
+        }
+        ErrorCode::DiskFull
+        | ErrorCode::SystemIoFailure
+        | ErrorCode::CannotOpen
+        | ErrorCode::OutOfMemory
+        | ErrorCode::PermissionDenied
+        | ErrorCode::NotADatabase
+        | ErrorCode::DatabaseCorrupt => DbError::Unavailable(error.to_string()).into(),
+        _ => Failure::bug(error.to_string()),
+    }
+}
+
+/// Reads `UNIQUE constraint failed: limits.subject, limits.slice`.
+fn unique(text: Option<&str>, primary_key: bool) -> Failure {
+    let clash = text.and_then(|text| text.split_once("failed: ")).map_or("", |(_, clash)| clash);
+    let pairs: Vec<(&str, &str)> =
+        clash.split(", ").filter_map(|pair| pair.split_once('.')).collect();
+    let table = pairs.first().map_or("", |(table, _)| table);
+    let columns: Vec<&str> = pairs.iter().map(|(_, column)| *column).collect();
+    Failure::unique(table, &columns, primary_key)
+}

@@ -1,0 +1,138 @@
+//! A transaction in progress: what the store works through.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::dialect::{Dialect, Engine};
+use super::error::{Again, Failure};
+use super::{DbError, FromRow, Value, postgres, sqlite};
+
+/// A transaction in progress. It ends with the closure that was given it.
+///
+/// After a statement has failed nothing more can be done in the transaction, and it is undone
+/// even if the closure answers `Ok`: PostgreSQL works so, and SQLite is made to. Where a clash
+/// is expected and harmless, say `ON CONFLICT … DO`.
+pub struct Tx<'a> {
+    link: Link<'a>,
+    failure: Option<Failure>,
+}
+
+/// The connection below.
+pub(super) enum Link<'a> {
+    Sqlite(&'a rusqlite::Connection),
+    Postgres(&'a mut postgres::Session),
+}
+
+impl Tx<'_> {
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// Any [`DbError`].
+    pub fn rows<T: FromRow>(&mut self, sql: &str, params: &[Value<'_>]) -> Result<Vec<T>, DbError> {
+        self.alive()?;
+        let result = match &mut self.link {
+            Link::Sqlite(connection) => sqlite::rows(connection, sql, params),
+            Link::Postgres(session) => session.rows(sql, params),
+        };
+        self.note(result)
+    }
+
+    /// The row of a query that has at most one.
+    ///
+    /// # Errors
+    /// Any [`DbError`]; [`DbError::Bug`] if there are more.
+    pub fn row<T: FromRow>(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+    ) -> Result<Option<T>, DbError> {
+        let mut rows = self.rows(sql, params)?;
+        let row = rows.pop();
+        if rows.is_empty() { Ok(row) } else { Err(DbError::Bug(format!("several rows: {sql}"))) }
+    }
+
+    /// The row of a query that has exactly one: a count, or `RETURNING`.
+    ///
+    /// # Errors
+    /// Any [`DbError`]; [`DbError::Bug`] if there are none or more.
+    pub fn one<T: FromRow>(&mut self, sql: &str, params: &[Value<'_>]) -> Result<T, DbError> {
+        self.row(sql, params)?.ok_or_else(|| DbError::Bug(format!("no row: {sql}")))
+    }
+
+    /// Runs a statement that gives no rows; answers how many rows it changed.
+    ///
+    /// # Errors
+    /// Any [`DbError`].
+    pub fn run(&mut self, sql: &str, params: &[Value<'_>]) -> Result<u64, DbError> {
+        self.alive()?;
+        let result = match &mut self.link {
+            Link::Sqlite(connection) => sqlite::run(connection, sql, params),
+            Link::Postgres(session) => session.run(sql, params),
+        };
+        self.note(result)
+    }
+
+    /// Runs several statements without parameters, as a migration has them.
+    pub(super) fn batch(&mut self, sql: &str) -> Result<(), DbError> {
+        self.alive()?;
+        let result = match &mut self.link {
+            Link::Sqlite(connection) => sqlite::batch(connection, sql),
+            Link::Postgres(session) => session.batch(sql),
+        };
+        self.note(result)
+    }
+
+    /// The pieces of SQL that differ between the engines.
+    pub fn dialect(&self) -> Dialect {
+        Dialect(self.engine())
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        match self.link {
+            Link::Sqlite(_) => Engine::Sqlite,
+            Link::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    fn alive(&self) -> Result<(), DbError> {
+        match &self.failure {
+            None => Ok(()),
+            Some(Failure { error, .. }) => {
+                Err(DbError::Bug(format!("the transaction has already failed: {error}")))
+            }
+        }
+    }
+
+    fn note<T>(&mut self, result: Result<T, Failure>) -> Result<T, DbError> {
+        result.map_err(|failure| {
+            let error = failure.error.clone();
+            self.failure = Some(failure);
+            error
+        })
+    }
+}
+
+/// How one run of a closure went.
+pub(super) struct Attempt<T, E> {
+    /// To be kept if `Ok`, undone if `Err`.
+    pub(super) result: Result<T, E>,
+    /// Why another run may end better, if `result` is an error.
+    pub(super) again: Option<Again>,
+}
+
+/// Runs `work` once. A panic becomes a [`DbError::Bug`]: the panic hook has logged it.
+pub(super) fn attempt<T, E: From<DbError>>(
+    link: Link<'_>,
+    work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+) -> Attempt<T, E> {
+    let mut tx = Tx { link, failure: None };
+    let result = catch_unwind(AssertUnwindSafe(|| work(&mut tx)));
+    let again = tx.failure.as_ref().and_then(|failure| failure.again);
+    match (result, tx.failure) {
+        (Err(_), _) => {
+            let error = DbError::Bug("a transaction panicked".to_owned());
+            Attempt { result: Err(error.into()), again: None }
+        }
+        (Ok(Ok(_)), Some(failure)) => Attempt { result: Err(failure.error.into()), again },
+        (Ok(result), _) => Attempt { result, again },
+    }
+}

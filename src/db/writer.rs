@@ -1,0 +1,234 @@
+//! SQLite's one writer: a thread that commits in groups.
+//!
+//! A commit waits for the disk (some 3 ms), and SQLite allows one writer at a time. So all
+//! closures that wait are run in one transaction, each in a savepoint of its own, and answered
+//! after the one commit: an answer still means *on disk*, and many writers share the wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::Again;
+use super::sqlite::execute;
+use super::tx::{Link, attempt};
+use super::{DbError, RUNS, Stats, Tx};
+
+/// Closures in one commit at most, so that the first does not wait for ever.
+const GROUP: usize = 256;
+/// Closures that may wait; beyond, callers wait for a place, and then are told `Busy`.
+const QUEUE: usize = 1024;
+
+/// The queue to the writer's thread.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Message>,
+    wait: Duration,
+    counts: Arc<Counts>,
+}
+
+enum Message {
+    Work(Box<dyn Job>),
+    Stop(oneshot::Sender<()>),
+}
+
+#[derive(Default)]
+struct Counts {
+    commits: AtomicU64,
+    writes: AtomicU64,
+}
+
+impl Writer {
+    /// Starts the thread, which owns `connection` from now on.
+    pub(super) fn start(connection: Connection, wait: Duration) -> Result<Self, DbError> {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let counts = Arc::new(Counts::default());
+        let thread = Thread { connection, waiting, counts: Arc::clone(&counts) };
+        thread::Builder::new()
+            .name("doorkey-writer".to_owned())
+            .spawn(move || thread.run())
+            .map_err(|error| DbError::Unavailable(format!("no thread to write: {error}")))?;
+        Ok(Self { queue, wait, counts })
+    }
+
+    /// Queues `work` and waits until it is on disk. Once queued it is done even if nobody
+    /// waits any longer.
+    pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job = Message::Work(Box::new(Work { work, result: None, answer }));
+        match self.queue.send_timeout(job, self.wait).await {
+            Ok(()) => answered.await.unwrap_or_else(|_| Err(super::stopped().into())),
+            Err(mpsc::error::SendTimeoutError::Timeout(_)) => Err(DbError::Busy.into()),
+            Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(super::stopped().into()),
+        }
+    }
+
+    /// Finishes what is queued and ends the thread.
+    pub(super) async fn stop(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.queue.send(Message::Stop(done)).await.is_ok() {
+            let _ = stopped.await;
+        }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            commits: self.counts.commits.load(Ordering::Relaxed),
+            writes: self.counts.writes.load(Ordering::Relaxed),
+            waiting: QUEUE - self.queue.capacity(),
+        }
+    }
+}
+
+/// How one run of a job ended.
+enum Outcome {
+    Keep,
+    Undo,
+    Again,
+}
+
+/// A closure in the queue, whatever its types.
+trait Job: Send {
+    /// Runs the closure once.
+    fn run(&mut self, connection: &Connection) -> Outcome;
+    /// What it did was undone with the whole group: success becomes `error`.
+    fn fail(&mut self, error: &DbError);
+    /// Tells the caller.
+    fn answer(self: Box<Self>);
+}
+
+struct Work<T, E, F> {
+    work: F,
+    result: Option<Result<T, E>>,
+    answer: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Job for Work<T, E, F>
+where
+    T: Send,
+    E: From<DbError> + Send,
+    F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> Outcome {
+        let attempt = attempt(Link::Sqlite(connection), &mut self.work);
+        let outcome = match (&attempt.result, attempt.again) {
+            (Ok(_), _) => Outcome::Keep,
+            (Err(_), Some(Again::Ids)) => Outcome::Again,
+            (Err(_), _) => Outcome::Undo,
+        };
+        self.result = Some(attempt.result);
+        outcome
+    }
+
+    fn fail(&mut self, error: &DbError) {
+        if !matches!(self.result, Some(Err(_))) {
+            self.result = Some(Err(error.clone().into()));
+        }
+    }
+
+    fn answer(self: Box<Self>) {
+        let result = self.result.unwrap_or_else(|| Err(super::stopped().into()));
+        // Whoever asked may have gone; what was done stays done.
+        let _ = self.answer.send(result);
+    }
+}
+
+struct Thread {
+    connection: Connection,
+    waiting: mpsc::Receiver<Message>,
+    counts: Arc<Counts>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut stopped = Vec::new();
+        while let Some(message) = self.waiting.blocking_recv() {
+            let mut group = Vec::new();
+            self.take(message, &mut group, &mut stopped);
+            while group.len() < GROUP {
+                let Ok(message) = self.waiting.try_recv() else { break };
+                self.take(message, &mut group, &mut stopped);
+            }
+            self.commit(group);
+        }
+        // Leaves one whole file behind; the log would do as well.
+        let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        drop(self.connection);
+        for stopped in stopped {
+            let _ = stopped.send(());
+        }
+    }
+
+    /// Adds a job to the group. After a stop no more is accepted, but what waits is done.
+    fn take(
+        &mut self,
+        message: Message,
+        group: &mut Vec<Box<dyn Job>>,
+        stopped: &mut Vec<oneshot::Sender<()>>,
+    ) {
+        match message {
+            Message::Work(job) => group.push(job),
+            Message::Stop(done) => {
+                self.waiting.close();
+                stopped.push(done);
+            }
+        }
+    }
+
+    fn commit(&self, mut group: Vec<Box<dyn Job>>) {
+        if group.is_empty() {
+            return;
+        }
+        if let Err(error) = self.run_group(&mut group) {
+            tracing::warn!(%error, writes = group.len(), "a group of writes was undone");
+            if !self.connection.is_autocommit() {
+                let _ = execute(&self.connection, "ROLLBACK");
+            }
+            for job in &mut group {
+                job.fail(&error);
+            }
+        }
+        for job in group {
+            job.answer();
+        }
+    }
+
+    fn run_group(&self, group: &mut [Box<dyn Job>]) -> Result<(), DbError> {
+        execute(&self.connection, "BEGIN IMMEDIATE")?;
+        for job in &mut *group {
+            self.run_job(job.as_mut())?;
+        }
+        execute(&self.connection, "COMMIT")?;
+        self.counts.commits.fetch_add(1, Ordering::Relaxed);
+        self.counts.writes.fetch_add(group.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Runs a job in its savepoint, again when an id it drew was taken.
+    fn run_job(&self, job: &mut dyn Job) -> Result<(), DbError> {
+        for _ in 0..RUNS {
+            execute(&self.connection, "SAVEPOINT job")?;
+            let outcome = job.run(&self.connection);
+            // A full disk or a failed read may end the whole transaction behind our back.
+            if self.connection.is_autocommit() {
+                let text = "the transaction was given up: disk full or failing";
+                return Err(DbError::Unavailable(text.to_owned()));
+            }
+            if !matches!(outcome, Outcome::Keep) {
+                execute(&self.connection, "ROLLBACK TO job")?;
+            }
+            execute(&self.connection, "RELEASE job")?;
+            if !matches!(outcome, Outcome::Again) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
