@@ -1,0 +1,176 @@
+//! Who asks, from where, and when: the one extractor of every handler.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use super::problem::Problem;
+use super::proxies;
+use crate::app::App;
+use crate::clock::Millis;
+use crate::error::{Error, FieldCode, FieldError};
+use crate::ids::{self, Token, TokenHash};
+
+/// The other end of the connection; [`super::server`] notes it on every request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Names a request in the answer and in the log; [`super::layers`] draws it.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub Arc<str>);
+
+/// The network a request comes from, for limits: an IPv4 address, or the first 64 bits of an
+/// IPv6 address, which is what one household or server gets.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct NetworkKey(Vec<u8>);
+
+impl NetworkKey {
+    /// The network of `address`.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self(address.octets().to_vec()),
+            IpAddr::V6(address) => Self(address.octets()[..8].to_vec()),
+        }
+    }
+
+    /// Four or eight bytes. The caller must store only a keyed hash of them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for NetworkKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NetworkKey(…)")
+    }
+}
+
+/// What every handler needs to know of a request beside its input.
+pub struct Ctx {
+    /// The application.
+    pub app: Arc<App>,
+    /// The request's id.
+    pub request_id: RequestId,
+    /// When the request came.
+    pub now: Millis,
+    /// Where it came from.
+    pub network: NetworkKey,
+    headers: HeaderMap,
+}
+
+impl FromRequestParts<Arc<App>> for Ctx {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let request_id = parts.extensions.get::<RequestId>().cloned();
+        let peer = parts.extensions.get::<Peer>();
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| address.ip());
+        let client = proxies::client(peer, &parts.headers, &app.config.server.trusted_proxies);
+        Ok(Self {
+            app: Arc::clone(app),
+            request_id: request_id.unwrap_or_else(|| RequestId(ids::word().into())),
+            now: app.clock.now(),
+            network: NetworkKey::of(client),
+            headers: parts.headers.clone(),
+        })
+    }
+}
+
+impl Ctx {
+    /// Whether the request says who it is at all: a page asked for by its address does not.
+    pub fn has_authorization(&self) -> bool {
+        self.headers.contains_key(AUTHORIZATION)
+    }
+
+    /// The portal token of the request, only ever from `Authorization` (RFC 6750 §2.1).
+    pub fn token(&self) -> Result<Token, Error> {
+        bearer(&self.headers).and_then(Token::parse).ok_or(Error::LinkInvalid)
+    }
+
+    /// The hash of the API key of the request, only ever from `Authorization`.
+    pub fn api_key(&self) -> Result<TokenHash, Error> {
+        bearer(&self.headers).and_then(ids::api_key_hash).ok_or(Error::KeyInvalid)
+    }
+
+    /// The `Idempotency-Key`, 1–255 visible ASCII characters, if there is one.
+    pub fn idempotency_key(&self) -> Result<Option<String>, Error> {
+        const NAME: &str = "Idempotency-Key";
+        let mut values = self.headers.get_all(NAME).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        let key = value.to_str().ok().filter(|key| {
+            (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+        });
+        match (key, values.next()) {
+            (Some(key), None) => Ok(Some(key.to_owned())),
+            _ => {
+                let message = "Send one key of 1 to 255 visible ASCII characters.";
+                Err(FieldError::new(NAME, FieldCode::Malformed, message).into())
+            }
+        }
+    }
+
+    /// A header as text, if it is there once and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl fmt::Debug for Ctx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ctx").field("request_id", &self.request_id).finish_non_exhaustive()
+    }
+}
+
+/// The one bearer secret of a request; two of them are none. The scheme's case does not matter
+/// (RFC 9110 §11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next()?.to_str().ok()?;
+    let (scheme, secret) = value.split_once(' ')?;
+    let alone = values.next().is_none();
+    (alone && scheme.eq_ignore_ascii_case("bearer")).then(|| secret.trim_start_matches(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn authorization(values: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_bearer_is_read_from_one_header_in_any_case() {
+        for good in ["Bearer abc", "bearer abc", "BEARER  abc"] {
+            assert_eq!(bearer(&authorization(&[good])), Some("abc"), "{good}");
+        }
+        for bad in ["abc", "Basic abc", "Bearer", "Bearerabc", ""] {
+            assert_eq!(bearer(&authorization(&[bad])), None, "{bad}");
+        }
+        assert_eq!(bearer(&authorization(&["Bearer a", "Bearer a"])), None);
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_network_is_an_address_or_its_first_half() {
+        let of = |text: &str| NetworkKey::of(text.parse().expect("an address"));
+        assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert!(!format!("{:?}", of("192.0.2.1")).contains("192"));
+    }
+}
