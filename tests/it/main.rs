@@ -11,3 +11,5 @@
 )]
 
 mod arch;
+mod browser;
+mod real;
