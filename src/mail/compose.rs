@@ -21,21 +21,13 @@ const LINE_MAX: usize = 998;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender(Mailbox);
 
-impl Sender {
-    /// Reads the setting.
-    ///
-    /// # Errors
-    ///
-    /// A sentence for the operator if it is no address.
-    pub fn parse(setting: &str) -> Result<Self, String> {
-        let advice = "write it as `Support <support@example.com>`";
-        if setting.chars().any(char::is_control) {
-            return Err(format!("the sender holds a control character; {advice}"));
-        }
-        let mailbox = setting.parse::<Mailbox>();
-        mailbox.map(Self).map_err(|_| format!("`{setting}` is no sender; {advice}"))
+impl From<Mailbox> for Sender {
+    fn from(setting: Mailbox) -> Self {
+        Self(setting)
     }
+}
 
+impl Sender {
     /// The domain of its address: the right side of every Message-ID and the name we greet
     /// SMTP servers with.
     pub fn domain(&self) -> &str {

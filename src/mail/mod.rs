@@ -12,6 +12,8 @@ mod render;
 pub mod smtp;
 pub mod smtp_url;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod words;
 
