@@ -152,7 +152,7 @@ pub fn render(mail: &Mail, brand: &Brand, minted: &Minted) -> Result<Rendered, a
         }
         Mail::CustomerReplied { reference, subject, customer_name, customer_email, reply } => {
             let sheet = sheet.ticket(reference, subject).who(customer_name).quote(reply);
-            let sheet = Sheet { email: words::name(customer_email), ..sheet };
+            let sheet = Sheet { email: words::address(customer_email), ..sheet };
             render_folder!(
                 sheet,
                 "mail/customer_replied/subject.txt",

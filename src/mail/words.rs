@@ -6,6 +6,8 @@
 
 /// Longest name a mail shows, in characters.
 const NAME_MAX: usize = 60;
+/// Longest address, RFC 5321 §4.5.3.1.3.
+const ADDRESS_MAX: usize = 254;
 /// Longest subject a mail shows, in characters.
 const SUBJECT_MAX: usize = 200;
 /// How much of a text a mail quotes, in characters. The whole of it is on the ticket's page.
@@ -14,6 +16,11 @@ const QUOTE_MAX: usize = 4000;
 /// A person's name on one line, cut at 60 characters, with nothing that could become a link.
 pub fn name(text: &str) -> String {
     break_addresses(&one_line(text, NAME_MAX))
+}
+
+/// An e-mail address, for staff, as it is.
+pub fn address(text: &str) -> String {
+    one_line(text, ADDRESS_MAX)
 }
 
 /// A ticket's subject on one line, with nothing that could become a link.

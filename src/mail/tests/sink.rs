@@ -49,7 +49,7 @@ pub(super) struct Sink {
 
 impl Sink {
     pub(super) async fn start(script: Script) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = TcpListener::bind("0.0.0.0:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let heard = Arc::new(Mutex::new(Heard::default()));
         let sink = Self { port, heard: Arc::clone(&heard) };
