@@ -18,6 +18,7 @@ use lettre::message::Mailbox;
 
 use crate::domain::Rules;
 use crate::domain::email::Email;
+use crate::mail::smtp_url::SmtpUrl;
 use sources::Sources;
 pub use values::{PublicUrl, Secret};
 
@@ -68,7 +69,7 @@ pub struct Database {
 #[derive(Clone, Debug)]
 pub struct Mail {
     /// `smtp://` or `smtps://`; without one, mail is captured. Setting `mail.smtp_url`.
-    pub smtp_url: Option<Secret>,
+    pub smtp_url: Option<SmtpUrl>,
     /// Who mail is from. Setting `mail.from`.
     pub from: Mailbox,
     /// Where replies to unassigned tickets are announced. Setting `mail.staff_inbox`.
@@ -243,7 +244,7 @@ impl Config {
             },
             data_dir,
             mail: Mail {
-                smtp_url: sources.parsed("mail.smtp_url", values::smtp_url),
+                smtp_url: sources.parsed("mail.smtp_url", SmtpUrl::parse),
                 from: sources.parsed("mail.from", values::sender).unwrap_or(default.mail.from),
                 staff_inbox: sources.parsed("mail.staff_inbox", values::email),
                 on_status_change: sources

@@ -142,25 +142,6 @@ pub(super) fn database_url(text: &str) -> Result<Secret, String> {
     Err("write sqlite:path/to/doorkey.db or postgres://user:password@host/database".to_owned())
 }
 
-pub(super) fn smtp_url(text: &str) -> Result<Secret, String> {
-    let wanted = "write smtp://user:password@host:587 or smtps://user:password@host:465";
-    let url = Url::parse(text).map_err(|_| wanted.to_owned())?;
-    if !matches!(url.scheme(), "smtp" | "smtps") || url.host_str().is_none_or(str::is_empty) {
-        return Err(wanted.to_owned());
-    }
-    for (name, value) in url.query_pairs() {
-        match (&*name, &*value) {
-            ("tls", "required") => {}
-            ("tls", "none") if is_loopback(url.host()) => {}
-            ("tls", "none") => {
-                return Err("tls=none is only for a server on this machine; remove it".to_owned());
-            }
-            _ => return Err(format!("{name}={value} is not known here; only tls=none is")),
-        }
-    }
-    Ok(Secret::new(text))
-}
-
 pub(super) fn switch(text: &str) -> Result<bool, String> {
     match text {
         "on" | "true" => Ok(true),

@@ -176,6 +176,17 @@ pub struct Brand {
     pub support_hours: Option<String>,
 }
 
+impl From<&crate::config::Brand> for Brand {
+    fn from(setting: &crate::config::Brand) -> Self {
+        Self {
+            name: setting.name.clone(),
+            colour: setting.colour.clone(),
+            support_phone: setting.phone.clone(),
+            support_hours: setting.hours.clone(),
+        }
+    }
+}
+
 /// A mail in words, ready to be composed. Holds a usable link: never log or store it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rendered {
