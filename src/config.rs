@@ -5,6 +5,7 @@
 //! this module says what settings there are. Every mistake is reported at once, each with the
 //! place it stands in and what to write instead.
 
+pub mod smtp_url;
 mod sources;
 mod values;
 
@@ -18,7 +19,7 @@ use lettre::message::Mailbox;
 
 use crate::domain::Rules;
 use crate::domain::email::Email;
-use crate::mail::smtp_url::SmtpUrl;
+use smtp_url::SmtpUrl;
 use sources::Sources;
 pub use values::{PublicUrl, Secret};
 

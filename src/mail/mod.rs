@@ -10,7 +10,6 @@ mod colours;
 pub mod compose;
 mod render;
 pub mod smtp;
-pub mod smtp_url;
 mod socket;
 #[cfg(test)]
 mod tests;

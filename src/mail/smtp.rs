@@ -19,8 +19,8 @@ use lettre::transport::smtp::response::Severity;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
+use crate::config::smtp_url::SmtpUrl;
 use crate::mail::compose::{Composed, Sender, compose};
-use crate::mail::smtp_url::SmtpUrl;
 use crate::mail::socket::{Encrypted, Lines};
 use crate::mail::tls::Tls;
 use crate::mail::{Letter, SendError};

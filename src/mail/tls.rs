@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-use crate::mail::smtp_url::{Security, SmtpUrl};
+use crate::config::smtp_url::{Security, SmtpUrl};
 
 /// TLS as a connection to the server needs it.
 pub(super) enum Tls {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::config::smtp_url::SmtpUrl;
 use crate::domain::email::Email;
 use crate::mail::smtp::{Smtp, Timeouts};
-use crate::mail::smtp_url::SmtpUrl;
 use crate::mail::{Letter, SendError};
 
 use super::sink::{Script, Sink};
