@@ -229,11 +229,10 @@ impl Browser {
 
     async fn assert_focus_is_visible(&self, role: &str, name: &str) {
         let script = "
-            const marked = (node) => { const style = getComputedStyle(node);
-                return (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none'; };
             const node = document.activeElement;
-            return [node, node.parentElement, node.closest('li, .field, form')].some((one) => one && marked(one))
-                || marked(document.body)";
+            const outlined = (part) => { const style = getComputedStyle(node, part);
+                return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0; };
+            return node.matches(':focus-visible') && (outlined(null) || outlined('::after'))";
         let visible = self.evaluate(script).await;
         assert_eq!(visible, json!(true), "the focus on the {role} {name:?} can be seen");
     }

@@ -106,6 +106,11 @@ impl Doorkey {
         wait_for("the server to stop", || process.0.try_wait().unwrap())
     }
 
+    /// Changes a setting; it counts from the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.insert(name.to_owned(), value.to_owned());
+    }
+
     /// Starts it again on the same data, port and settings.
     pub fn restart(&mut self) {
         self.kill();

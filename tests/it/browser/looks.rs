@@ -1,0 +1,142 @@
+//! Every state of every page: legible for axe-core in light and dark, no wider than 320 pixels
+//! allow, and a picture of each under `target/screenshots` to look at.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{ANA, BEN, DESCRIPTION, SUBJECT, Stage};
+use crate::real::browser::Browser;
+
+/// Looks at the page as it stands: narrow and wide, light and dark.
+async fn look_at(browser: &Browser, page: &str) {
+    for (scheme, width) in [("light", 1280), ("dark", 1280), ("light", 320), ("dark", 320)] {
+        browser.set_size(width, 800).await;
+        browser.prefer("prefers-color-scheme", scheme).await;
+        // Colours that are faded in would be measured half-way.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        browser.assert_no_sideways_scroll(page).await;
+        browser.assert_accessible(&format!("{page}, {scheme}, {width} px")).await;
+        browser.picture(&format!("{page}-{width}-{scheme}")).await;
+    }
+    browser.assert_quiet().await;
+    browser.prefer("prefers-color-scheme", "light").await;
+    browser.set_size(1280, 900).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_for_everybody_are_accessible() {
+    let Some(stage) = Stage::set(&[("DOORKEY_BRAND_PHONE", "613 555 0142")]).await else { return };
+    let browser = &stage.browser;
+    browser.open(&stage.doorkey.url("/")).await;
+    browser.see("Customer Portal").await;
+    look_at(browser, "hub").await;
+    browser.open(&stage.doorkey.url("/no/such/page")).await;
+    browser.find("heading", "…").await;
+    look_at(browser, "not-found").await;
+    browser.follow("Hub…").await;
+    browser.follow("Customer Portal").await;
+    browser.find("field", "Email").await;
+    look_at(browser, "login").await;
+    browser.fill("Email", "not an address").await;
+    browser.press("Send Me a Link").await;
+    browser.see("e-mail address").await;
+    look_at(browser, "login-problem").await;
+    browser.fill("Email", ANA).await;
+    browser.press("Send Me a Link").await;
+    browser.see("a link is on its way").await;
+    look_at(browser, "answer").await;
+    browser.fill("6-digit code", "000000").await;
+    browser.press("Open My Tickets").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    look_at(browser, "code-problem").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customers_pages_are_accessible() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let Stage { program, browser, .. } = &stage;
+    browser.open(&stage.link_for(BEN)).await;
+    browser.see("No tickets yet").await;
+    look_at(browser, "list-empty").await;
+
+    let (reference, link) = stage.ticket().await;
+    let wide = format!("https://example.com/{}", "a-very-long-path/".repeat(8));
+    program.open_ticket(ANA, &"Überlänge".repeat(22), &wide).await;
+    program.open_ticket(ANA, "باب المكتب لا يغلق", "منذ صباح اليوم 🚪").await;
+    program.note(&reference, &format!("Good morning Ana, see {wide} please.")).await;
+    browser.open_new_tab(&stage.link_for(ANA)).await;
+    browser.see(SUBJECT).await;
+    look_at(browser, "list").await;
+    browser.fill("Search your tickets", "no such words").await;
+    browser.see("Nothing found").await;
+    look_at(browser, "list-nothing-found").await;
+
+    browser.open_new_tab(&link).await;
+    browser.see(DESCRIPTION).await;
+    browser.press("Send Reply").await;
+    browser.see("Please write something first.").await;
+    browser.fill("Reply", "On Thursday, please.").await;
+    browser.press("Send Reply").await;
+    browser.see("0 of 2000 characters").await;
+    look_at(browser, "ticket").await;
+    browser.press("End all access").await;
+    look_at(browser, "end-all-access").await;
+    browser.press("Keep My Links").await;
+    program.resolve(&reference, "The contact of zone 4 was worn.").await;
+    browser.reload().await;
+    browser.see("The contact of zone 4 was worn.").await;
+    look_at(browser, "ticket-resolved").await;
+    assert_print_style(browser).await;
+    program.set_status(&reference, "closed").await;
+    browser.reload().await;
+    browser.see("This ticket is closed.").await;
+    look_at(browser, "ticket-closed").await;
+    browser.open(&stage.doorkey.url("/portal/tickets/TKT-000000")).await;
+    browser.see("We cannot find this ticket").await;
+    look_at(browser, "ticket-missing").await;
+}
+
+/// A ticket on paper is what was said, without what only a screen can use.
+async fn assert_print_style(browser: &Browser) {
+    browser.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
+    browser.see(DESCRIPTION).await;
+    assert!(!browser.has("button", "Send Reply").await, "a form on paper");
+    assert!(!browser.has("button", "Sign out").await, "a button on paper");
+    browser.picture("ticket-print").await;
+    browser.devtools("Emulation.setEmulatedMedia", json!({ "media": "" })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_accessible() {
+    let Some(stage) = Stage::set(&[("DOORKEY_PORTAL_LINK_TTL", "1s")]).await else { return };
+    let (_, link) = stage.ticket().await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    stage.browser.open(&link).await;
+    stage.browser.see("This link has expired").await;
+    look_at(&stage.browser, "link-expired").await;
+    let unknown = stage.doorkey.url(&format!("/portal#token={}", "A".repeat(43)));
+    stage.browser.open_new_tab(&unknown).await;
+    stage.browser.see("This link is not valid").await;
+    look_at(&stage.browser, "link-invalid").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_javascript_the_page_says_what_it_needs() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let off = json!({ "value": true });
+    stage.browser.devtools("Emulation.setScriptExecutionDisabled", off).await;
+    stage.browser.open(&stage.doorkey.url("/portal")).await;
+    stage.browser.devtools("Accessibility.enable", json!({})).await;
+    let tree = stage.browser.devtools("Accessibility.getFullAXTree", json!({})).await;
+    let words = spoken(&tree);
+    assert!(words.contains("the portal needs JavaScript"), "{words}");
+    assert!(!words.contains("Loading"), "nothing pretends to load: {words}");
+}
+
+/// What a screen reader would read.
+fn spoken(tree: &Value) -> String {
+    let nodes = tree["nodes"].as_array().expect("a tree").iter();
+    let texts = nodes.filter(|node| node["role"]["value"] == "StaticText");
+    texts.filter_map(|node| node["name"]["value"].as_str()).collect::<Vec<_>>().join(" ")
+}
