@@ -15,7 +15,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use lettre::message::Mailbox;
 
 use crate::domain::Rules;
 use crate::domain::email::Email;
@@ -72,7 +71,7 @@ pub struct Mail {
     /// `smtp://` or `smtps://`; without one, mail is captured. Setting `mail.smtp_url`.
     pub smtp_url: Option<SmtpUrl>,
     /// Who mail is from. Setting `mail.from`.
-    pub from: Mailbox,
+    pub from: String,
     /// Where replies to unassigned tickets are announced. Setting `mail.staff_inbox`.
     pub staff_inbox: Option<Email>,
     /// Whether customers are mailed about a change of status. Setting `mail.on_status_change`.
@@ -84,8 +83,8 @@ pub struct Mail {
 pub struct Brand {
     /// Its name. Setting `brand.name`.
     pub name: String,
-    /// Its colour, `#rrggbb` in lower case. Setting `brand.colour`.
-    pub colour: String,
+    /// Its colour, `#rrggbb` in lower case; the house blue without. Setting `brand.colour`.
+    pub colour: Option<String>,
     /// Where a customer can call. Setting `brand.phone`.
     pub phone: Option<String>,
     /// When somebody answers there. Setting `brand.hours`.
@@ -95,7 +94,7 @@ pub struct Brand {
 }
 
 /// A card on the hub, the page at `/`.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
     /// Its heading.
@@ -174,17 +173,11 @@ impl Default for Config {
             data_dir: PathBuf::from("data"),
             mail: Mail {
                 smtp_url: None,
-                from: values::default_sender(),
+                from: "Support <support@localhost>".to_owned(),
                 staff_inbox: None,
                 on_status_change: rules.mail_on_status_change,
             },
-            brand: Brand {
-                name: "RFS".to_owned(),
-                colour: "#3355a8".to_owned(),
-                phone: None,
-                hours: None,
-                cards: Vec::new(),
-            },
+            brand: Brand::default(),
             portal: Portal { link_ttl: rules.link_ttl },
             tickets: Tickets {
                 reopen_on_reply: rules.reopen_on_reply,
@@ -297,11 +290,17 @@ impl Config {
     }
 }
 
+impl Default for Brand {
+    fn default() -> Self {
+        Self { name: "RFS".into(), colour: None, phone: None, hours: None, cards: Vec::new() }
+    }
+}
+
 impl Brand {
     fn take(sources: &mut Sources, default: Self) -> Self {
         Self {
             name: sources.parsed("brand.name", values::line).unwrap_or(default.name),
-            colour: sources.parsed("brand.colour", values::colour).unwrap_or(default.colour),
+            colour: sources.parsed("brand.colour", values::colour),
             phone: sources.parsed("brand.phone", values::line),
             hours: sources.parsed("brand.hours", values::line),
             cards: sources.tables("brand.cards", values::card).unwrap_or_default(),

@@ -24,7 +24,7 @@ fn without_a_word_the_documented_defaults_hold() {
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.server.public_url.as_str(), "http://localhost:8080");
     assert_eq!(config.database.url.reveal(), "sqlite:data/doorkey.db");
-    assert_eq!(config.mail.from.to_string(), "Support <support@localhost>");
+    assert_eq!(config.mail.from, "Support <support@localhost>");
     assert_eq!(config.brand.name, "RFS");
     assert_eq!(config.portal.link_ttl, Duration::from_secs(604_800));
     assert_eq!((config.tickets.reopen_on_reply, config.tickets.auto_close_days), (true, 14));

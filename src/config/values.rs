@@ -109,14 +109,12 @@ fn is_loopback(host: Option<Host<&str>>) -> bool {
     }
 }
 
-/// `Support <support@localhost>`, from whom captured mail is.
-pub(super) fn default_sender() -> Mailbox {
-    let address = lettre::Address::new_dangerous("support", "localhost");
-    Mailbox::new(Some("Support".to_owned()), address)
-}
-
-pub(super) fn sender(text: &str) -> Result<Mailbox, String> {
-    text.parse().map_err(|_| "write an address such as: Support <support@example.com>".to_owned())
+/// Who mail is from; kept as it was written.
+pub(super) fn sender(text: &str) -> Result<String, String> {
+    match text.parse::<Mailbox>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("write an address such as: Support <support@example.com>".to_owned()),
+    }
 }
 
 pub(super) fn email(text: &str) -> Result<Email, String> {

@@ -24,6 +24,11 @@ pub enum DbError {
 }
 
 impl DbError {
+    /// Whether asking again later may work; otherwise it is a mistake in the program.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Busy | Self::Unavailable(_))
+    }
+
     /// True for a clash on exactly these columns, written `customers.email_key`, or
     /// `limits.subject,slice` for several, in the order of the index.
     ///

@@ -179,7 +179,7 @@ impl From<&crate::config::Brand> for Brand {
     fn from(setting: &crate::config::Brand) -> Self {
         Self {
             name: setting.name.clone(),
-            colour: setting.colour.clone(),
+            colour: setting.colour.clone().unwrap_or_default(),
             support_phone: setting.phone.clone(),
             support_hours: setting.hours.clone(),
         }

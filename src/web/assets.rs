@@ -5,10 +5,12 @@ use std::io::Write as _;
 
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::web::ctx::Ctx;
 
 const STYLE: &str = include_str!("../../assets/portal.css");
 const ICON: &str = include_str!("../../assets/icon.svg");
@@ -37,6 +39,11 @@ struct Asset {
     plain: Bytes,
     gzip: Bytes,
     brotli: Bytes,
+}
+
+/// `GET /assets/{file}`.
+pub async fn show(ctx: Ctx, uri: Uri, headers: HeaderMap) -> Response {
+    ctx.site.assets.answer(uri.path(), &headers)
 }
 
 /// All of them.

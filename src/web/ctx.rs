@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 
 use super::problem::Problem;
 use super::proxies;
+use super::site::Site;
 use crate::app::App;
 use crate::clock::Millis;
 use crate::error::{Error, FieldCode, FieldError};
@@ -50,10 +51,21 @@ impl fmt::Debug for NetworkKey {
     }
 }
 
+/// What all handlers share: the router's state.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The application.
+    pub app: Arc<App>,
+    /// Brand and assets of its pages.
+    pub site: Arc<Site>,
+}
+
 /// What every handler needs to know of a request beside its input.
 pub struct Ctx {
     /// The application.
     pub app: Arc<App>,
+    /// Brand and assets of its pages.
+    pub site: Arc<Site>,
     /// The request's id.
     pub request_id: RequestId,
     /// When the request came.
@@ -63,16 +75,18 @@ pub struct Ctx {
     headers: HeaderMap,
 }
 
-impl FromRequestParts<Arc<App>> for Ctx {
+impl FromRequestParts<Shared> for Ctx {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
+        let Shared { app, site } = shared;
         let request_id = parts.extensions.get::<RequestId>().cloned();
         let peer = parts.extensions.get::<Peer>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| address.ip());
         let client = proxies::client(peer, &parts.headers, &app.config.server.trusted_proxies);
         Ok(Self {
             app: Arc::clone(app),
+            site: Arc::clone(site),
             request_id: request_id.unwrap_or_else(|| RequestId(ids::word().into())),
             now: app.clock.now(),
             network: NetworkKey::of(client),

@@ -2,7 +2,14 @@
 
 use askama::Template;
 
+use crate::web::ctx::Ctx;
+use crate::web::reply::{self, Reply};
 use crate::web::site::Site;
+
+/// `GET /`.
+pub async fn show(ctx: Ctx) -> Reply {
+    reply::page(&Hub { site: &ctx.site })
+}
 
 /// `/`: where would you like to go.
 #[derive(Template)]

@@ -335,5 +335,4 @@ fn decode(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "input_tests.rs"]
 mod tests;

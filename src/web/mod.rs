@@ -3,11 +3,51 @@
 pub mod assets;
 pub mod ctx;
 pub mod dev;
+pub mod health;
 pub mod hub;
 pub mod input;
+pub mod layers;
 pub mod portal;
 pub mod problem;
 mod proxies;
 pub mod reply;
+pub mod server;
 pub mod site;
 mod strict_json;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::app::App;
+use ctx::Shared;
+use problem::Problem;
+use server::{Edge, Limits};
+use site::Site;
+
+/// Every URL.
+fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/", get(hub::show))
+        .route("/assets/{file}", get(assets::show))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+}
+
+/// Everything that `app` serves, within `limits`.
+pub fn edge(app: Arc<App>, limits: Limits) -> Edge {
+    edge_with(routes(), app, limits)
+}
+
+/// The same for other routes, for tests of what every route can rely on.
+pub fn edge_with(routes: Router<Shared>, app: Arc<App>, limits: Limits) -> Edge {
+    let headers = layers::security_headers(app.config.server.public_url.is_https());
+    let refusal = layers::refusal(&headers);
+    let site = Arc::new(Site::new(app.config.brand.clone()));
+    let router = routes
+        .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .with_state(Shared { app, site: Arc::clone(&site) });
+    Edge { router: layers::wrap(router, site, limits, headers), limits, refusal }
+}

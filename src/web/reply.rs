@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -36,6 +37,13 @@ pub fn created(location: &str, value: &impl Serialize) -> Reply {
     Ok(response)
 }
 
+/// 200 and a page, or a part of one.
+pub fn page(template: &impl Template) -> Reply {
+    let html = template.render().map_err(|error| Problem::internal().because(error))?;
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, kind)], html).into_response())
+}
+
 /// 204.
 pub fn no_content() -> Reply {
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -66,7 +74,10 @@ impl From<Error> for Problem {
                 let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
                 Self { retry_after: Some(retry_after), ..problem }
             }
-            Error::Db(error) => Self::unavailable(BUSY_RETRY).because(error),
+            Error::Db(error) if error.is_temporary() => {
+                Self::unavailable(BUSY_RETRY).because(error)
+            }
+            Error::Db(error) => Self::internal().because(error),
         }
     }
 }

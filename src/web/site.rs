@@ -9,38 +9,7 @@ use linkify::{LinkFinder, LinkKind};
 use crate::clock::Millis;
 use crate::web::assets::Assets;
 
-/// How a company shows itself.
-#[derive(Clone, Debug)]
-pub struct Brand {
-    /// Its name, as in "RFS Support". Setting `brand.name`.
-    pub name: String,
-    /// Its colour as `#rrggbb`; the house blue without. Setting `brand.colour`.
-    pub colour: Option<String>,
-    /// Where customers can call. Setting `brand.phone`.
-    pub phone: Option<String>,
-    /// When somebody answers there. Setting `brand.hours`.
-    pub hours: Option<String>,
-    /// Further cards on the hub. Setting `brand.cards`.
-    pub cards: Vec<Card>,
-}
-
-impl Default for Brand {
-    fn default() -> Self {
-        Self { name: "RFS".into(), colour: None, phone: None, hours: None, cards: Vec::new() }
-    }
-}
-
-/// A card on the hub.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Card {
-    /// Its heading.
-    pub title: String,
-    /// What is behind it.
-    pub text: String,
-    /// Where it leads.
-    pub url: String,
-}
+pub use crate::config::{Brand, Card};
 
 /// Everything a page needs beside its own content. Made once, at start.
 #[derive(Debug)]

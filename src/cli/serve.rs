@@ -1,0 +1,80 @@
+//! `doorkey serve`: answers until it is told to stop.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::CliError;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{Config, Flags};
+use crate::web;
+use crate::web::server::Limits;
+
+/// Serve the portal until SIGTERM or Ctrl-C
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorkey serve --listen 127.0.0.1:8080 \
+    --public-url https://support.example.com")]
+pub struct Args {
+    /// The address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+}
+
+impl Args {
+    /// The settings among the arguments.
+    pub fn flags(&self) -> Flags {
+        self.listen.iter().map(|listen| ("listen", listen.clone())).collect()
+    }
+}
+
+/// Serves. The database is brought up to date first.
+pub async fn run(_args: Args, config: Config) -> Result<(), CliError> {
+    raise_file_limit();
+    let listener = listen(&config).await?;
+    let stop = stop_signal()?;
+    let app = App::start(config, Clock::System).await?;
+    let address = listener.local_addr()?;
+    tracing::info!(%address, public_url = %app.config.server.public_url, "serving");
+    web::server::serve(listener, web::edge(Arc::clone(&app), Limits::default()), stop).await;
+    app.db.clone().close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, CliError> {
+    let address = config.server.listen;
+    TcpListener::bind(address).await.map_err(|error| {
+        CliError::Failed(format!(
+            "cannot listen on {address}: {error}; stop what listens there, \
+             or choose another address with --listen or DOORKEY_LISTEN"
+        ))
+    })
+}
+
+/// Resolves at SIGTERM or SIGINT. They are caught from the call on, not from the first wait.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("told to stop");
+    })
+}
+
+/// Every connection is a file to the system, and the usual soft limit of 1,024 is far below what
+/// the hard one allows.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
