@@ -23,7 +23,7 @@ pub struct Sender(Mailbox);
 
 impl From<Mailbox> for Sender {
     fn from(setting: Mailbox) -> Self {
-        Self(setting)
+        Self(Mailbox::new(setting.name, with_ascii_domain(setting.email)))
     }
 }
 
@@ -87,7 +87,17 @@ pub fn compose(letter: &Letter, sender: &Sender) -> Result<Composed, SendError> 
 fn address(text: &str) -> Result<Address, SendError> {
     let is_clean = !text.chars().any(|it| it.is_control() || it.is_whitespace());
     let parsed = text.parse::<Address>().ok().filter(|_| is_clean);
-    parsed.ok_or_else(|| refused("the recipient's address is not valid"))
+    parsed.map(with_ascii_domain).ok_or_else(|| refused("the recipient's address is not valid"))
+}
+
+/// `müller.example` as `xn--mller-kva.example` (RFC 5891), which every server takes. A local part
+/// beyond ASCII has no such form: there the address stays whole and needs SMTPUTF8.
+fn with_ascii_domain(address: Address) -> Address {
+    if address.domain().is_ascii() || !address.user().is_ascii() {
+        return address;
+    }
+    let domain = url::Host::parse(address.domain()).map(|host| host.to_string());
+    domain.ok().and_then(|domain| Address::new(address.user(), domain).ok()).unwrap_or(address)
 }
 
 /// `<id>`, of what RFC 5322 §3.6.4 allows in both of its halves.

@@ -131,13 +131,13 @@ impl Smtp {
                 );
                 self.within(Step::Greeting, greeting).await?
             }
-            Tls::StartTls(_) | Tls::None => {
+            Tls::Upgrade(_) | Tls::None => {
                 let greeting =
                     AsyncSmtpConnection::connect_with_transport(Box::new(Lines(tcp)), &hello);
                 self.within(Step::Greeting, greeting).await?
             }
         };
-        if let Tls::StartTls(parameters) = &self.tls {
+        if let Tls::Upgrade(parameters) = &self.tls {
             self.within(Step::Tls, connection.starttls(parameters.clone(), &hello)).await?;
         }
         self.log_in(&mut connection).await?;
@@ -293,7 +293,7 @@ impl Failure for io::Error {
 }
 
 fn is_tls_error(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+    error.get_ref().is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
 }
 
 /// What a failed step means for the mail and the queue.

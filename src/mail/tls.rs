@@ -16,7 +16,7 @@ pub(super) enum Tls {
     /// None, to a loopback address only.
     None,
     /// Begun with STARTTLS, by lettre.
-    StartTls(TlsParameters),
+    Upgrade(TlsParameters),
     /// From the first byte, by ourselves.
     Implicit(TlsConnector, ServerName<'static>),
 }
@@ -26,7 +26,7 @@ impl Tls {
     pub(super) fn new(url: &SmtpUrl) -> Result<Self, String> {
         match url.security {
             Security::None => Ok(Self::None),
-            Security::StartTls => start_tls(url).map(Self::StartTls),
+            Security::StartTls => start_tls(url).map(Self::Upgrade),
             Security::Implicit => {
                 let name = ServerName::try_from(url.host.clone());
                 let name = name.map_err(|_| "the SMTP URL's host is no name for a certificate")?;

@@ -42,6 +42,18 @@ fn headers_are_those_of_an_automatic_mail_in_a_thread() {
 }
 
 #[test]
+fn a_domain_beyond_ascii_is_written_in_ascii() {
+    for (stored, written) in [
+        ("info@müller.example", "info@xn--mller-kva.example"),
+        ("rené@exämple.de", "rené@exämple.de"),
+        ("Ana.Costa+X@Cafe-Lumen.example", "Ana.Costa+X@Cafe-Lumen.example"),
+    ] {
+        let letter = Letter { to: Email::from_store(stored.into()), ..letter("x", "y") };
+        assert_eq!(compose(&letter, &sender()).expect("a mail").to.to_string(), written);
+    }
+}
+
+#[test]
 fn no_word_becomes_a_header() {
     let names: Vec<String> = compose(&letter("x", "y"), &sender())
         .expect("a mail")
