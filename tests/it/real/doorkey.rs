@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Output, Stdio};
 
@@ -68,6 +69,27 @@ impl Doorkey {
         format!("{}{path}", self.settings["DOORKEY_PUBLIC_URL"])
     }
 
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What `/readyz` answers, head and body; empty while nobody answers.
+    pub fn readiness(&self) -> String {
+        // Asked by hand: this runs inside and outside of a runtime.
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
+            return String::new();
+        };
+        let request = format!(
+            "GET /readyz HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n",
+            self.port
+        );
+        let mut answer = String::new();
+        let asked = stream.write_all(request.as_bytes());
+        let read = asked.and_then(|()| stream.read_to_string(&mut answer));
+        read.map(|_| answer).unwrap_or_default()
+    }
+
     /// Runs a command on the same settings; returns the JSON object that it prints.
     pub fn cli(&self, arguments: &[&str]) -> Value {
         let output = self.try_cli(arguments);
@@ -117,18 +139,23 @@ impl Doorkey {
         self.run();
     }
 
-    fn run(&mut self) {
+    /// Starts it again without waiting until it answers.
+    pub fn run_without_waiting(&mut self) {
         let log = File::options().create(true).append(true).open(self.log_file()).unwrap();
         let mut command = self.command();
         command.arg("serve").stdout(log.try_clone().unwrap()).stderr(log);
-        let mut process = Process::start(&mut command);
+        self.process = Some(Process::start(&mut command));
+    }
+
+    fn run(&mut self) {
+        self.run_without_waiting();
         wait_for("the server to be ready", || {
+            let process = self.process.as_mut().expect("just started");
             if let Some(status) = process.0.try_wait().unwrap() {
                 panic!("doorkey serve ended at once: {status}\n{}", self.log());
             }
-            self.is_ready().then_some(())
+            self.readiness().starts_with("HTTP/1.1 200 ").then_some(())
         });
-        self.process = Some(process);
     }
 
     fn command(&self) -> Command {
@@ -138,22 +165,6 @@ impl Doorkey {
         }
         command.envs(&self.settings).current_dir(self.folder.path()).stdin(Stdio::null());
         command
-    }
-
-    /// Whether `/readyz` says so. Asked by hand: this runs inside and outside of a runtime.
-    fn is_ready(&self) -> bool {
-        use std::io::{Read as _, Write as _};
-        let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", self.port)) else {
-            return false;
-        };
-        let request = format!(
-            "GET /readyz HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n",
-            self.port
-        );
-        let mut answer = String::new();
-        let asked = stream.write_all(request.as_bytes());
-        asked.and_then(|()| stream.read_to_string(&mut answer)).is_ok()
-            && answer.starts_with("HTTP/1.1 200 ")
     }
 
     fn log_file(&self) -> PathBuf {
@@ -193,6 +204,13 @@ impl Program {
         let wanted = StatusCode::from_u16(status).unwrap();
         assert_eq!(got, wanted, "{method} {path} {body:?}: {text}");
         if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
+    }
+
+    /// Posts something; whether it was acknowledged.
+    pub async fn try_post(&self, path: &str, body: &Value) -> bool {
+        let url = format!("{}{path}", self.base);
+        let request = self.client.post(url).bearer_auth(&self.key).json(body);
+        request.send().await.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// Asks for something that is there.

@@ -3,7 +3,9 @@
 
 pub mod browser;
 pub mod doorkey;
+mod mailing;
 pub mod postgres;
+mod serving;
 pub mod smtp;
 
 use std::fs::OpenOptions;
