@@ -167,7 +167,8 @@ fn lost(error: &postgres::Error) -> Failure {
 }
 
 fn is_disconnect(error: &postgres::Error) -> bool {
-    error.is_closed() || error.source().is_some_and(|source| source.is::<io::Error>())
+    error.is_closed()
+        || error.source().and_then(|source| source.downcast_ref::<io::Error>()).is_some()
 }
 
 /// Reads the columns from the detail, `Key (email_key)=(…) already exists.`, whose brackets

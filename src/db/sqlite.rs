@@ -21,8 +21,6 @@ use super::{DatabaseSettings, DbError, FromRow, Tx, Value};
 
 /// Earlier versions can corrupt a database in WAL mode when a checkpoint races a writer.
 const OLDEST: i32 = 3_051_003;
-/// How long a connection waits for another process that holds the write lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection: more than the program has.
 const STATEMENTS: usize = 512;
 /// Steps of SQLite's machine between two looks at the clock: well under a millisecond.
@@ -52,6 +50,7 @@ pub(super) struct Sqlite {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     keep: usize,
+    wait: Duration,
     read_time: Duration,
     scan_time: Duration,
     scans: Arc<Semaphore>,
@@ -65,11 +64,12 @@ impl Sqlite {
             return Err(DbError::Bug(format!("SQLite {version} is too old; 3.51.3 is needed")));
         }
         make_folder(path)?;
-        let writer = Writer::start(open_writer(path)?, settings.wait)?;
+        let writer = Writer::start(open_writer(path, settings.wait)?, settings.wait)?;
         let sqlite = Self {
             path: path.to_owned(),
             idle: Mutex::default(),
             keep: settings.connections,
+            wait: settings.wait,
             read_time: settings.read_time,
             scan_time: settings.scan_time,
             scans: Arc::new(Semaphore::new(SCANS)),
@@ -129,7 +129,7 @@ impl Sqlite {
     /// An idle reader, or a new one: there are never more at work than threads.
     fn reader(&self) -> Result<Connection, DbError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| open_reader(&self.path), Ok)
+        idle.map_or_else(|| open_reader(&self.path, self.wait), Ok)
     }
 
     fn give_back(&self, reader: Connection) {
@@ -160,8 +160,8 @@ fn make_folder(path: &Path) -> Result<(), DbError> {
         .map_err(|error| DbError::Unavailable(format!("{}: {error}", folder.display())))
 }
 
-fn open_writer(path: &Path) -> Result<Connection, DbError> {
-    let writer = connect(path)?;
+fn open_writer(path: &Path, wait: Duration) -> Result<Connection, DbError> {
+    let writer = connect(path, wait)?;
     if writer.is_readonly("main").unwrap_or(true) {
         return Err(DbError::Unavailable(format!("{} cannot be written", path.display())));
     }
@@ -175,20 +175,21 @@ fn open_writer(path: &Path) -> Result<Connection, DbError> {
     Ok(writer)
 }
 
-fn open_reader(path: &Path) -> Result<Connection, DbError> {
-    let reader = connect(path)?;
+fn open_reader(path: &Path, wait: Duration) -> Result<Connection, DbError> {
+    let reader = connect(path, wait)?;
     set(&reader, "query_only", 1)?;
     Ok(reader)
 }
 
-fn connect(path: &Path) -> Result<Connection, DbError> {
+/// A connection that waits as long as `wait` for another process that holds a lock.
+fn connect(path: &Path, wait: Duration) -> Result<Connection, DbError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = Connection::open_with_flags(path, flags);
     let connection =
         opened.map_err(|error| DbError::Unavailable(format!("{}: {error}", path.display())))?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| failure(&error).error)?;
+    connection.busy_timeout(wait).map_err(|error| failure(&error).error)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     for (name, value) in PRAGMAS {
         set(&connection, name, value)?;

@@ -44,9 +44,14 @@ async fn fresh(settings: DatabaseSettings, folder: tempfile::TempDir) -> Fresh {
     Fresh { db, settings, _folder: folder }
 }
 
+#[expect(clippy::disallowed_methods, reason = "where the tests' server is, is no setting")]
+fn server() -> Option<String> {
+    std::env::var("DOORKEY_TEST_DATABASE_URL").ok()
+}
+
 /// A schema of its own on the server named by the environment; `None` without one.
 async fn postgres() -> Option<Fresh> {
-    let url = std::env::var("DOORKEY_TEST_DATABASE_URL").ok()?;
+    let url = server()?;
     let schema = format!("db_{}", crate::ids::new_id(crate::clock::Clock::System.now()));
     let made = Db::open(&DatabaseSettings::new(&url)).await.expect("a server");
     let create = format!("CREATE SCHEMA {schema}");
@@ -370,18 +375,20 @@ mod on_sqlite {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn writes_that_wait_share_a_commit() {
-        let Fresh { db, .. } = sqlite().await;
+        let Fresh { db, _folder, .. } = sqlite().await;
         let before = db.stats();
-        let (go, wait) = std::sync::mpsc::channel();
+        let (begun, wait_begun) = std::sync::mpsc::channel();
+        let (go, wait_go) = std::sync::mpsc::channel();
         let first = db.clone();
         let first = tokio::spawn(async move {
-            first
-                .write(move |tx| {
-                    let _ = wait.recv();
-                    add(tx, 0, "first")
-                })
-                .await
+            let work = move |tx: &mut Tx<'_>| {
+                let _ = begun.send(());
+                let _ = wait_go.recv();
+                add(tx, 0, "first")
+            };
+            first.write(work).await
         });
+        tokio::task::spawn_blocking(move || wait_begun.recv()).await.expect("run").expect("begun");
         let writes: Vec<_> = (1..=40)
             .map(|id| {
                 let db = db.clone();
@@ -404,7 +411,7 @@ mod on_sqlite {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn another_process_that_writes_for_long_makes_it_busy_and_no_more() {
-        let Fresh { db, settings, .. } = sqlite().await;
+        let Fresh { db, settings, _folder } = sqlite().await;
         let other = lock(&settings);
         assert_eq!(db.write(|tx| add(tx, 1, "a")).await, Err(DbError::Busy));
         assert_eq!(db.ping().await, Ok(()), "readers are not held up");
@@ -414,7 +421,7 @@ mod on_sqlite {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_full_disk_is_told_and_outlived() {
-        let Fresh { db, .. } = sqlite().await;
+        let Fresh { db, _folder, .. } = sqlite().await;
         let limit = |pages: i64| {
             move |tx: &mut Tx<'_>| tx.rows::<i64>(&format!("PRAGMA max_page_count = {pages}"), &[])
         };
@@ -428,7 +435,7 @@ mod on_sqlite {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_connections_are_as_safe_as_they_say() {
-        let Fresh { db, .. } = sqlite().await;
+        let Fresh { db, _folder, .. } = sqlite().await;
         let look = |tx: &mut Tx<'_>| -> Result<(i64, i64, i64, String), DbError> {
             Ok((
                 tx.one("PRAGMA synchronous", &[])?,
@@ -454,7 +461,7 @@ mod on_sqlite {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn tables_are_strict_and_clustered_as_marked() {
-        let Fresh { db, .. } = sqlite().await;
+        let Fresh { db, _folder, .. } = sqlite().await;
         let wrong = db
             .write(|tx| tx.run("INSERT INTO things (id, name) VALUES ($1, $2)", params!["x", "y"]))
             .await;
