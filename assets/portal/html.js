@@ -1,1 +1,119 @@
-export {};
+// The page and what is put into it. The one place where text from the server becomes elements.
+
+/** Everything that becomes elements passes here; Trusted Types refuses any other way. */
+const policy = window.trustedTypes
+  ? window.trustedTypes.createPolicy("doorkey", { createHTML: (text) => text })
+  : { createHTML: (/** @type {string} */ text) => text };
+
+/**
+ * The content of a fragment that this origin answered. The parser runs no script, and elements
+ * cannot gain inline style or handlers under the page's policy.
+ * @param {string} text
+ * @returns {HTMLElement | null} its root
+ */
+export function parse(text) {
+  const inert = new DOMParser().parseFromString(policy.createHTML(text), "text/html");
+  const root = inert.body.firstElementChild;
+  return root instanceof HTMLElement ? document.importNode(root, true) : null;
+}
+
+/** @param {string} selector @param {ParentNode} [within] @returns {HTMLElement | null} */
+export function find(selector, within = document) {
+  return within.querySelector(selector);
+}
+
+/** @param {string} selector @param {ParentNode} [within] @returns {HTMLElement[]} */
+export function findAll(selector, within = document) {
+  return Array.from(within.querySelectorAll(selector));
+}
+
+/** A copy of one of the shell's templates. @param {string} id @returns {HTMLElement} */
+export function template(id) {
+  const source = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
+  const copy = document.importNode(source.content, true);
+  return /** @type {HTMLElement} */ (copy.firstElementChild);
+}
+
+/** @returns {HTMLElement} */
+export function main() {
+  return /** @type {HTMLElement} */ (document.getElementById("main"));
+}
+
+const siteName = document.title;
+
+/**
+ * Shows a view in the page, names it in the title and, unless it is the first thing shown, moves
+ * the focus to its heading so that a screen reader says where one is.
+ * @param {HTMLElement} view
+ * @param {{ focus?: boolean, title?: string }} [how]
+ */
+export function show(view, { focus = true, title = view.dataset.title } = {}) {
+  main().replaceChildren(view);
+  document.title = title ? `${title} · ${siteName}` : siteName;
+  const me = find("#me");
+  if (me) {
+    me.hidden = !view.dataset.me;
+    const name = find("[data-me]", me);
+    if (name) name.textContent = view.dataset.me ?? "";
+  }
+  if (focus) find("h1", view)?.focus({ preventScroll: true });
+}
+
+/** Says something to screen readers without moving anything. @param {string} text */
+export function announce(text) {
+  const live = find("#live");
+  if (!live) return;
+  live.textContent = "";
+  // An emptied region that is filled a moment later is read even if the words are the same.
+  setTimeout(() => {
+    live.textContent = text;
+  }, 60);
+}
+
+/** @param {boolean} on */
+export function busy(on) {
+  document.documentElement.toggleAttribute("data-busy", on);
+  main().setAttribute("aria-busy", String(on));
+}
+
+/** Marks a field as wrong, says why, and puts the reader there. @param {HTMLElement} field @param {string} why */
+export function blame(field, why) {
+  const problem = document.getElementById(`${field.id}-problem`);
+  if (problem) problem.textContent = why;
+  field.setAttribute("aria-invalid", "true");
+  field.focus();
+}
+
+/** Takes back what {@link blame} and {@link complain} said. @param {HTMLElement} form */
+export function clearProblems(form) {
+  for (const problem of findAll(".problem", form)) problem.textContent = "";
+  for (const field of findAll("[aria-invalid]", form)) field.removeAttribute("aria-invalid");
+}
+
+/** Says what is wrong with the whole form. @param {HTMLElement} form @param {string} why */
+export function complain(form, why) {
+  const problem = find("[data-problem]", form);
+  if (problem) problem.textContent = why;
+}
+
+/**
+ * Runs `work` once however often it is asked for, and shows on the form's button that it runs.
+ * @param {HTMLElement} form
+ * @param {string} label
+ * @param {() => Promise<void>} work
+ */
+export async function once(form, label, work) {
+  const button = find("button[type=submit], button.danger", form);
+  if (!button || form.dataset.working) return;
+  const before = button.textContent;
+  form.dataset.working = "yes";
+  button.setAttribute("aria-disabled", "true");
+  button.textContent = label;
+  try {
+    await work();
+  } finally {
+    delete form.dataset.working;
+    button.removeAttribute("aria-disabled");
+    button.textContent = before;
+  }
+}

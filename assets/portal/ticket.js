@@ -1,1 +1,282 @@
-export {};
+// One ticket: the reply and its draft, and news that arrive while it is open.
+
+import { call, excuse } from "./api.js";
+import { askForDraft, draft, dropDraft, keepDraft, random, saySent } from "./session.js";
+import { announce, blame, clearProblems, complain, find, findAll, once } from "./html.js";
+import { writeTimes } from "./times.js";
+
+/** Longest reply, in characters as the server counts them. */
+const LONGEST = 2000;
+/** From this many left, a screen reader is told. */
+const NEARLY = 100;
+
+/** @param {HTMLElement} view @returns {string} */
+export function referenceOf(view) {
+  return view.dataset.reference ?? "";
+}
+
+/** @param {ParentNode} within @returns {HTMLTextAreaElement | null} */
+function replyField(within) {
+  return within.querySelector("#reply");
+}
+
+/** The text as the server stores it: newlines alike, no white space at its end. @param {string} typed @returns {string} */
+function asStored(typed) {
+  return typed.replaceAll("\r\n", "\n").replaceAll("\r", "\n").trimEnd();
+}
+
+/** Characters as the server counts them: Unicode scalar values. @param {string} typed @returns {number} */
+export function countCharacters(typed) {
+  return Array.from(asStored(typed)).length;
+}
+
+/** Brings back what was being written. @param {HTMLElement} view */
+export function restoreDraft(view) {
+  const reference = referenceOf(view);
+  const kept = draft(reference);
+  if (kept?.text) fillDraft(view, kept.text);
+  else askForDraft(reference);
+}
+
+/** @param {HTMLElement} view @param {string} text */
+function fillDraft(view, text) {
+  const field = replyField(view);
+  if (field && field.value === "") {
+    field.value = text;
+    showCount(field);
+  }
+  const kept = find("[data-kept]", view);
+  const copy = /** @type {HTMLTextAreaElement | null} */ (find("#kept", view));
+  if (kept && copy) {
+    copy.value = text;
+    kept.hidden = false;
+  }
+}
+
+/** A draft that another tab held. @param {HTMLElement} view @param {string} reference @param {import("./session.js").Draft} kept */
+export function takeDraft(view, reference, kept) {
+  if (referenceOf(view) !== reference || draft(reference)?.text) return;
+  keepDraft(reference, kept);
+  fillDraft(view, kept.text);
+}
+
+/** The text was sent from another tab. @param {HTMLElement} view */
+export function emptyReply(view) {
+  const field = replyField(view);
+  if (!field) return;
+  field.value = "";
+  showCount(field);
+}
+
+/** Keeps the draft and the counter as one types. @param {HTMLElement} view @param {HTMLTextAreaElement} field */
+export function typed(view, field) {
+  const reference = referenceOf(view);
+  const before = draft(reference);
+  if (field.value === "") dropDraft(reference);
+  else keepDraft(reference, { text: field.value, key: before?.key ?? random() });
+  showCount(field);
+}
+
+/** @type {string} */
+let lastZone = "";
+
+/** @param {HTMLTextAreaElement} field */
+function showCount(field) {
+  const counter = document.getElementById("reply-count");
+  if (!counter) return;
+  const count = countCharacters(field.value);
+  const over = count - LONGEST;
+  const words = `${count} of ${LONGEST} characters`;
+  counter.textContent = over > 0 ? `${words}: ${over} too many` : words;
+  counter.classList.toggle("over", over > 0);
+  if (over <= 0 && count > 0) clearProblems(/** @type {HTMLElement} */ (field.form));
+  const zone = over > 0 ? "over" : over > -NEARLY ? "near" : "";
+  if (zone !== lastZone && zone) announce(over > 0 ? `Too long by ${over} characters.` : `${-over} characters left.`);
+  lastZone = zone;
+}
+
+/**
+ * Sends the reply. A second press while it runs does nothing; a second try after a lost answer
+ * carries the same key, so the server stores it once.
+ * @param {HTMLElement} view
+ * @param {HTMLElement} form
+ * @param {{ refresh: () => Promise<void>, lost: () => void }} on
+ */
+export function sendReply(view, form, on) {
+  const field = replyField(form);
+  if (!field) return Promise.resolve();
+  clearProblems(form);
+  const count = countCharacters(field.value);
+  if (count === 0) return void blame(field, "Please write something first.");
+  if (count > LONGEST) return void blame(field, `Please shorten your reply by ${count - LONGEST} characters. Nothing was cut.`);
+  return once(form, "Sending…", () => deliver(view, form, field, on));
+}
+
+/**
+ * @param {HTMLElement} view
+ * @param {HTMLElement} form
+ * @param {HTMLTextAreaElement} field
+ * @param {{ refresh: () => Promise<void>, lost: () => void }} on
+ */
+async function deliver(view, form, field, on) {
+  const reference = referenceOf(view);
+  const text = field.value;
+  const key = draft(reference)?.key ?? random();
+  keepDraft(reference, { text, key });
+  const answer = await call("POST", `tickets/${reference}/replies`, { body: { body: wellFormed(text) }, key });
+  switch (answer.status) {
+    case 201:
+      accepted(view, field, reference, text, key);
+      await on.refresh();
+      announce("Your reply was sent.");
+      return;
+    case 401:
+      return on.lost();
+    case 404:
+    case 409:
+      await on.refresh();
+      if (answer.problem.code === "ticket_closed") return announce("This ticket was closed meanwhile. Your text was not sent; it is kept for you to copy.");
+      return complain(form, excuse(answer));
+    case 422:
+      if (answer.problem.code === "idempotency_mismatch") {
+        keepDraft(reference, { text, key: random() });
+        await on.refresh();
+        return complain(form, "An earlier version of this text was sent already: it stands above. Send this one as well?");
+      }
+      return blame(field, excuse(answer));
+    default:
+      return complain(form, excuse(answer));
+  }
+}
+
+/**
+ * @param {HTMLElement} view
+ * @param {HTMLTextAreaElement} field
+ * @param {string} reference
+ * @param {string} text
+ * @param {string} key
+ */
+function accepted(view, field, reference, text, key) {
+  dropDraft(reference);
+  saySent(reference, key);
+  // Whoever typed on while it was being sent keeps what came after.
+  field.value = field.value === text ? "" : field.value;
+  typed(view, field);
+}
+
+/** Half a character, as some programs paste it, is no text; the server would refuse all of it. @param {string} text @returns {string} */
+function wellFormed(text) {
+  return text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD");
+}
+
+/** What the server last said of each part, to tell a change from our own writing of times. @type {Map<string, string>} */
+const said = new Map();
+
+/** @param {HTMLElement} view fresh from the server */
+export function remember(view) {
+  said.clear();
+  for (const part of findAll("[data-part]", view)) said.set(part.dataset.part ?? "", part.outerHTML);
+}
+
+/**
+ * Takes over what is new on a ticket that stands open. Focus, caret, draft and the place on the
+ * screen of what is being read or written stay as they are.
+ * @param {HTMLElement} view
+ * @param {HTMLElement} fresh
+ */
+export function mergeTicket(view, fresh) {
+  const anchor = anchorOf(view);
+  const before = anchor.getBoundingClientRect().top;
+  const arrived = appendEntries(view, fresh);
+  const wasOpen = find("[data-part=reply]", view)?.dataset.open;
+  for (const part of findAll("[data-part]", fresh)) swapPart(view, part);
+  writeTimes(view);
+  scrollBy({ top: anchor.getBoundingClientRect().top - before, behavior: "instant" });
+  if (wasOpen === "true" && find("[data-part=reply]", view)?.dataset.open === "false") afterClosing(view);
+  return arrived;
+}
+
+/** What must not move: where one writes, or else the first entry in sight. @param {HTMLElement} view @returns {HTMLElement} */
+function anchorOf(view) {
+  const focused = document.activeElement;
+  if (focused instanceof HTMLElement && view.contains(focused) && focused.id === "reply") return focused;
+  const seen = findAll("[data-entry], [data-part=reply]", view).find((it) => it.getBoundingClientRect().bottom > 0);
+  return seen ?? view;
+}
+
+/** @param {HTMLElement} view @param {HTMLElement} fresh @returns {HTMLElement[]} */
+function appendEntries(view, fresh) {
+  const arrived = findAll("[data-entry]", fresh).filter((entry) => !document.getElementById(entry.id));
+  for (const entry of arrived) entry.classList.add("arrived");
+  find("[data-timeline]", view)?.append(...arrived);
+  return arrived;
+}
+
+/** @param {HTMLElement} view @param {HTMLElement} part */
+function swapPart(view, part) {
+  const name = part.dataset.part ?? "";
+  const shown = find(`[data-part=${name}]`, view);
+  const text = part.outerHTML;
+  if (!shown || said.get(name) === text) return;
+  said.set(name, text);
+  // The form is the same as long as there is one; replacing it would take the caret.
+  if (name === "reply" && shown.dataset.open === part.dataset.open) return;
+  shown.replaceWith(part);
+}
+
+/** @param {HTMLElement} view */
+function afterClosing(view) {
+  const kept = draft(referenceOf(view));
+  if (kept?.text) fillDraft(view, kept.text);
+  const box = find("[data-part=reply]", view);
+  box?.setAttribute("tabindex", "-1");
+  box?.focus({ preventScroll: true });
+}
+
+/** Says who wrote what arrived. @param {HTMLElement[]} arrived */
+export function announceEntries(arrived) {
+  const others = arrived.filter((entry) => !entry.classList.contains("mine"));
+  const first = others[0];
+  if (!first) return;
+  const who = find(".say header b", first)?.textContent;
+  const event = find(".event", first)?.textContent;
+  announce(who ? `New: ${who} wrote.` : `New: ${event ?? "the ticket changed"}`);
+}
+
+/** Adds the entries before those shown, and keeps what is in sight where it is. @param {HTMLElement} view @param {HTMLElement} fresh */
+export function prependEntries(view, fresh) {
+  const list = find("[data-timeline]", view);
+  const before = document.documentElement.scrollHeight;
+  const older = findAll("[data-entry]", fresh).filter((entry) => !document.getElementById(entry.id));
+  list?.prepend(...older);
+  const next = find(".earlier", fresh);
+  const first = older[0];
+  if (next) find(".earlier", view)?.replaceWith(next);
+  else find(".earlier", view)?.remove();
+  writeTimes(view);
+  scrollBy({ top: document.documentElement.scrollHeight - before, behavior: "instant" });
+  first?.setAttribute("tabindex", "-1");
+  first?.focus({ preventScroll: true });
+  announce(`${older.length} earlier entries.`);
+}
+
+/** @param {HTMLElement} view */
+export async function copyDraft(view) {
+  const field = /** @type {HTMLTextAreaElement | null} */ (find("#kept", view));
+  if (!field) return;
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+    announce("Copied.");
+  } catch {
+    announce("The text is selected; copy it with your keyboard.");
+  }
+}
+
+/** @param {HTMLElement} view */
+export function discardDraft(view) {
+  dropDraft(referenceOf(view));
+  const kept = find("[data-kept]", view);
+  if (kept) kept.hidden = true;
+  announce("Discarded.");
+}

@@ -1,1 +1,63 @@
-export {};
+// Times in the reader's own zone: absolute and relative, kept true while the page stands open.
+
+/** The pages speak English, so their dates do; which English is the reader's choice. */
+const tongue = navigator.languages.find((it) => it.toLowerCase().startsWith("en")) ?? "en-GB";
+const relative = new Intl.RelativeTimeFormat(tongue, { numeric: "auto" });
+const clockTime = new Intl.DateTimeFormat(tongue, { hour: "numeric", minute: "2-digit" });
+const shortDay = new Intl.DateTimeFormat(tongue, { day: "numeric", month: "short" });
+const longDay = new Intl.DateTimeFormat(tongue, { day: "numeric", month: "short", year: "numeric" });
+const whole = new Intl.DateTimeFormat(tongue, { dateStyle: "full", timeStyle: "long" });
+
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} seconds a unit, largest first */
+const units = [["year", 31_557_600], ["month", 2_629_800], ["week", 604_800], ["day", 86_400], ["hour", 3_600], ["minute", 60]];
+
+/** @param {Date} at @param {Date} now */
+function ago(at, now) {
+  const seconds = Math.round((at.getTime() - now.getTime()) / 1000);
+  if (Math.abs(seconds) < 45) return "just now";
+  const unit = units.find(([, size]) => Math.abs(seconds) >= size) ?? ["minute", 60];
+  return relative.format(Math.trunc(seconds / unit[1]) || Math.sign(seconds), unit[0]);
+}
+
+/** @param {Date} at @param {Date} now */
+function day(at, now) {
+  return (at.getFullYear() === now.getFullYear() ? shortDay : longDay).format(at);
+}
+
+/** @param {HTMLTimeElement} element @param {Date} now */
+function write(element, now) {
+  const at = new Date(element.dateTime);
+  if (Number.isNaN(at.getTime())) return;
+  const moment = `${day(at, now)}, ${clockTime.format(at)}`;
+  element.title = whole.format(at);
+  switch (element.dataset.time) {
+    case "day":
+      element.textContent = day(at, now);
+      break;
+    case "ago":
+      element.textContent = `${ago(at, now)}, ${moment}`;
+      break;
+    case "stack": {
+      const since = document.createElement("span");
+      since.className = "ago";
+      since.textContent = ago(at, now);
+      element.replaceChildren(moment, since);
+      break;
+    }
+    default:
+      element.textContent = `${moment} · ${ago(at, now)}`;
+  }
+}
+
+/** Writes every time within an element. @param {ParentNode} within */
+export function writeTimes(within) {
+  const now = new Date();
+  for (const element of within.querySelectorAll("time")) write(element, now);
+}
+
+/** Keeps "2 minutes ago" true. */
+export function keepTimes() {
+  setInterval(() => {
+    if (!document.hidden) writeTimes(document);
+  }, 30_000);
+}

@@ -1,7 +1,8 @@
 //! Stylesheet and script: embedded, named by their content so that a browser may keep them for
-//! ever, and compressed once, at start.
+//! ever, and compressed once, when first asked for: starting does not wait for it.
 
 use std::io::Write as _;
+use std::sync::OnceLock;
 
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
@@ -15,7 +16,7 @@ use crate::web::ctx::Ctx;
 const STYLE: &str = include_str!("../../assets/portal.css");
 const ICON: &str = include_str!("../../assets/icon.svg");
 /// The colour `icon.svg` and `portal.css` are drawn in.
-const HOUSE_COLOUR: &str = "#3557a7";
+const HOUSE_COLOUR: &str = "#3355a8";
 
 /// The page script's modules, each after what it leans on.
 const MODULES: [&str; 8] = [
@@ -37,8 +38,8 @@ struct Asset {
     url: String,
     kind: &'static str,
     plain: Bytes,
-    gzip: Bytes,
-    brotli: Bytes,
+    gzip: OnceLock<Bytes>,
+    brotli: OnceLock<Bytes>,
 }
 
 /// `GET /assets/{file}`.
@@ -51,8 +52,8 @@ pub async fn show(ctx: Ctx, uri: Uri, headers: HeaderMap) -> Response {
 pub struct Assets(Vec<Asset>);
 
 impl Assets {
-    /// The assets in the company's `colour` (`#rrggbb`), or in the house blue.
-    pub fn new(colour: Option<&str>) -> Self {
+    /// The assets in the company's `colour`, `#rrggbb`.
+    pub fn new(colour: &str) -> Self {
         Self(vec![
             Asset::new("portal.css", "text/css; charset=utf-8", style(colour)),
             Asset::new("portal.js", "text/javascript; charset=utf-8", join_modules(&MODULES)),
@@ -62,6 +63,15 @@ impl Assets {
     /// Where the file of this name is; the empty string if there is none.
     pub fn url(&self, name: &str) -> &str {
         self.0.iter().find(|asset| asset.name == name).map_or("", |asset| &asset.url)
+    }
+
+    /// The file of this name as it is before packing.
+    #[cfg(test)]
+    pub(crate) fn plain(&self, name: &str) -> Bytes {
+        self.0
+            .iter()
+            .find(|asset| asset.name == name)
+            .map_or_else(Bytes::new, |it| it.plain.clone())
     }
 
     /// Answers a request for `path`, in the smallest form that the browser takes.
@@ -81,10 +91,18 @@ impl Asset {
             name,
             url: format!("/assets/{stem}.{hash}.{extension}"),
             kind,
-            gzip: gzip(text.as_bytes()).into(),
-            brotli: brotli(text.as_bytes()).into(),
+            gzip: OnceLock::new(),
+            brotli: OnceLock::new(),
             plain: text.into(),
         }
+    }
+
+    fn gzip(&self) -> Bytes {
+        self.gzip.get_or_init(|| gzip(&self.plain).into()).clone()
+    }
+
+    fn brotli(&self) -> Bytes {
+        self.brotli.get_or_init(|| brotli(&self.plain).into()).clone()
     }
 
     fn answer(&self, headers: &HeaderMap) -> Response {
@@ -94,10 +112,10 @@ impl Asset {
             (VARY, "accept-encoding"),
         ];
         if takes(headers, "br") {
-            return (forever, [(CONTENT_ENCODING, "br")], self.brotli.clone()).into_response();
+            return (forever, [(CONTENT_ENCODING, "br")], self.brotli()).into_response();
         }
         if takes(headers, "gzip") {
-            return (forever, [(CONTENT_ENCODING, "gzip")], self.gzip.clone()).into_response();
+            return (forever, [(CONTENT_ENCODING, "gzip")], self.gzip()).into_response();
         }
         (forever, self.plain.clone()).into_response()
     }
@@ -113,16 +131,20 @@ fn takes(headers: &HeaderMap, coding: &str) -> bool {
     })
 }
 
-fn style(colour: Option<&str>) -> String {
-    match colour.filter(|colour| is_hex(colour)) {
-        Some(colour) => format!("{STYLE}\n:root {{ --brand: {colour}; }}\n"),
-        None => STYLE.to_owned(),
+fn style(colour: &str) -> String {
+    if colour == HOUSE_COLOUR || !is_hex(colour) {
+        return STYLE.to_owned();
     }
+    format!(
+        "{STYLE}
+:root {{ --brand: {colour}; }}
+"
+    )
 }
 
 /// The icon as a `data:` address, in the company's colour.
-pub fn icon(colour: Option<&str>) -> String {
-    let colour = colour.filter(|colour| is_hex(colour)).unwrap_or(HOUSE_COLOUR);
+pub fn icon(colour: &str) -> String {
+    let colour = if is_hex(colour) { colour } else { HOUSE_COLOUR };
     let drawing = ICON.trim().replace(HOUSE_COLOUR, colour);
     let inside =
         percent_encoding::utf8_percent_encode(&drawing, percent_encoding::NON_ALPHANUMERIC);
@@ -146,8 +168,9 @@ fn join_modules(modules: &[&str]) -> String {
 
 /// Whether a whole line is comment: reasons are for readers of the source.
 fn is_comment(line: &str) -> bool {
-    let line = line.trim_start();
-    line.is_empty() || ["//", "/**", "* ", "*/"].iter().any(|start| line.starts_with(start))
+    let line = line.trim();
+    let block = line.starts_with("/**") && (line.ends_with("*/") || !line.contains("*/"));
+    block || line.is_empty() || ["//", "* ", "*/"].iter().any(|start| line.starts_with(start))
 }
 
 fn gzip(plain: &[u8]) -> Vec<u8> {
@@ -159,7 +182,7 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 
 fn brotli(plain: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
-    let params = brotli::enc::BrotliEncoderParams { quality: 11, ..Default::default() };
+    let params = brotli::enc::BrotliEncoderParams { quality: 9, ..Default::default() };
     // Reading from and writing into memory cannot fail.
     let _ = brotli::BrotliCompress(&mut &plain[..], &mut packed, &params);
     packed
@@ -174,13 +197,13 @@ mod tests {
 
     #[test]
     fn the_smallest_form_is_chosen_and_unpacks_to_the_same() {
-        let assets = Assets::new(None);
+        let assets = Assets::new(HOUSE_COLOUR);
         let asset = &assets.0[1];
         let mut plain = Vec::new();
-        brotli::BrotliDecompress(&mut &asset.brotli[..], &mut plain).expect("brotli");
+        brotli::BrotliDecompress(&mut &asset.brotli()[..], &mut plain).expect("brotli");
         assert_eq!(plain, asset.plain);
         plain.clear();
-        flate2::read::GzDecoder::new(&asset.gzip[..]).read_to_end(&mut plain).expect("gzip");
+        flate2::read::GzDecoder::new(&asset.gzip()[..]).read_to_end(&mut plain).expect("gzip");
         assert_eq!(plain, asset.plain);
         for (accepts, coding) in
             [("gzip, br", Some("br")), ("gzip, br;q=0", Some("gzip")), ("", None), ("brx", None)]
@@ -197,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_first_visit_stays_small() {
-        let bytes: usize = Assets::new(None).0.iter().map(|asset| asset.gzip.len()).sum();
+        let bytes: usize = Assets::new(HOUSE_COLOUR).0.iter().map(|asset| asset.gzip().len()).sum();
         assert!(bytes < 32 * 1024, "{bytes}");
     }
 
@@ -219,9 +242,9 @@ mod tests {
 
     #[test]
     fn only_colours_reach_the_stylesheet() {
-        assert!(style(Some("#aa5500")).ends_with("--brand: #aa5500; }\n"));
+        assert!(style("#aa5500").ends_with("--brand: #aa5500; }\n"));
         for bad in ["red", "#12345", "#12345g", "#123456;}", ""] {
-            assert_eq!(style(Some(bad)), STYLE, "{bad}");
+            assert_eq!(style(bad), STYLE, "{bad}");
         }
     }
 }

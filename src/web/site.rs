@@ -7,9 +7,8 @@ use askama::filters::{Html, Safe, escape};
 use linkify::{LinkFinder, LinkKind};
 
 use crate::clock::Millis;
-use crate::web::assets::Assets;
-
-pub use crate::config::{Brand, Card};
+use crate::config::Brand;
+use crate::web::assets::{self, Assets};
 
 /// Everything a page needs beside its own content. Made once, at start.
 #[derive(Debug)]
@@ -27,8 +26,8 @@ pub struct Site {
 impl Site {
     /// A site in the look of `brand`.
     pub fn new(brand: Brand) -> Self {
-        let assets = Assets::new(brand.colour.as_deref());
-        let icon = crate::web::assets::icon(brand.colour.as_deref());
+        let assets = Assets::new(&brand.colour);
+        let icon = assets::icon(&brand.colour);
         let line = [Some(&brand.name), brand.phone.as_ref(), brand.hours.as_ref()];
         let footer = line.into_iter().flatten().cloned().collect::<Vec<_>>().join(" · ");
         Self { brand, assets, icon, footer }

@@ -4,6 +4,9 @@
 pub mod list;
 pub mod ticket;
 
+#[cfg(test)]
+mod tests;
+
 use askama::Template;
 
 use crate::clock::Millis;
