@@ -29,7 +29,7 @@ fn site() -> Site {
         phone: Some("613 555 0142".into()),
         hours: Some("weekdays 8 to 18".into()),
         cards: vec![card],
-        ..Brand::default()
+        ..Config::default().brand
     })
 }
 
