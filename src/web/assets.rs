@@ -16,7 +16,7 @@ use crate::web::ctx::Ctx;
 const STYLE: &str = include_str!("../../assets/portal.css");
 const ICON: &str = include_str!("../../assets/icon.svg");
 /// The colour `icon.svg` and `portal.css` are drawn in.
-const HOUSE_COLOUR: &str = "#3355a8";
+pub const HOUSE_COLOUR: &str = "#3355a8";
 
 /// The page script's modules, each after what it leans on.
 const MODULES: [&str; 8] = [

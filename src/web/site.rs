@@ -26,8 +26,9 @@ pub struct Site {
 impl Site {
     /// A site in the look of `brand`.
     pub fn new(brand: Brand) -> Self {
-        let assets = Assets::new(&brand.colour);
-        let icon = assets::icon(&brand.colour);
+        let colour = brand.colour.as_deref().unwrap_or(assets::HOUSE_COLOUR);
+        let assets = Assets::new(colour);
+        let icon = assets::icon(colour);
         let line = [Some(&brand.name), brand.phone.as_ref(), brand.hours.as_ref()];
         let footer = line.into_iter().flatten().cloned().collect::<Vec<_>>().join(" · ");
         Self { brand, assets, icon, footer }
