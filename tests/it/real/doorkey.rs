@@ -116,6 +116,13 @@ impl Doorkey {
         std::fs::read_to_string(self.log_file()).unwrap()
     }
 
+    /// The last lines of the log, for messages of failed tests.
+    pub fn last_words(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
     /// Kills it, as a power cut would.
     pub fn kill(&mut self) {
         self.process = None;
@@ -152,7 +159,7 @@ impl Doorkey {
         wait_for("the server to be ready", || {
             let process = self.process.as_mut().expect("just started");
             if let Some(status) = process.0.try_wait().unwrap() {
-                panic!("doorkey serve ended at once: {status}\n{}", self.log());
+                panic!("doorkey serve ended at once: {status}\n{}", self.last_words());
             }
             self.readiness().starts_with("HTTP/1.1 200 ").then_some(())
         });
