@@ -1,7 +1,12 @@
 //! Customers: the people whose tickets these are.
 
 use crate::clock::Millis;
+use crate::db::Tx;
 use crate::domain::email::Email;
+use crate::domain::page::{self, Page};
+use crate::domain::text;
+use crate::error::{Error, FieldCode, FieldError};
+use crate::{ids, store};
 
 /// A customer. Text that was never given is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,4 +27,130 @@ pub struct Customer {
     pub active: bool,
     /// When they were added.
     pub created_at: Millis,
+}
+
+/// A customer to add, texts read with [`text::parse_line`]; empty where nothing was given.
+#[derive(Clone, Debug)]
+pub struct NewCustomer {
+    /// Unique without regard to case.
+    pub email: Email,
+    /// What they are called.
+    pub name: String,
+    /// Where they can be called.
+    pub phone: String,
+    /// Whom they work for.
+    pub company: String,
+    /// What staff know about them.
+    pub notes: String,
+}
+
+impl NewCustomer {
+    /// A customer of whom nothing but the address is known.
+    pub fn with_email(email: Email) -> Self {
+        let nothing = String::new;
+        Self { email, name: nothing(), phone: nothing(), company: nothing(), notes: nothing() }
+    }
+}
+
+/// What is to change about a customer; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct CustomerChange {
+    /// What they are called.
+    pub name: Option<String>,
+    /// Where they can be called.
+    pub phone: Option<String>,
+    /// Whom they work for.
+    pub company: Option<String>,
+    /// What staff know about them.
+    pub notes: Option<String>,
+    /// Whether they may come in. Taking it away stops all their links at once.
+    pub active: Option<bool>,
+}
+
+/// Adds a customer.
+///
+/// # Errors
+/// [`Error::Invalid`] naming `email` if the address has a customer already.
+pub fn add(tx: &mut Tx<'_>, new: &NewCustomer, now: Millis) -> Result<Customer, Error> {
+    let customer = row(new, now);
+    if store::customers::insert(tx, &customer)? {
+        return Ok(customer);
+    }
+    let message = "A customer with this e-mail address exists already.";
+    Err(FieldError::new("email", FieldCode::Taken, message).into())
+}
+
+/// The customer with this address, created if there is none. What is known already is not
+/// overwritten.
+pub fn find_or_create(
+    tx: &mut Tx<'_>,
+    new: &NewCustomer,
+    now: Millis,
+) -> Result<Customer, Error> {
+    if let Some(known) = store::customers::find_by_email(tx, &new.email)? {
+        return Ok(known);
+    }
+    let customer = row(new, now);
+    if store::customers::insert(tx, &customer)? {
+        return Ok(customer);
+    }
+    // Another process created it between the two statements.
+    store::customers::find_by_email(tx, &new.email)?.ok_or(Error::NotFound)
+}
+
+fn row(new: &NewCustomer, now: Millis) -> Customer {
+    Customer {
+        id: ids::new_id(now),
+        email: new.email.clone(),
+        name: new.name.clone(),
+        phone: new.phone.clone(),
+        company: new.company.clone(),
+        notes: new.notes.clone(),
+        active: true,
+        created_at: now,
+    }
+}
+
+/// The customer with this id.
+pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Customer, Error> {
+    store::customers::find(tx, id)?.ok_or(Error::NotFound)
+}
+
+/// The customer with this address.
+pub fn find_by_email(tx: &mut Tx<'_>, email: &Email) -> Result<Customer, Error> {
+    store::customers::find_by_email(tx, email)?.ok_or(Error::NotFound)
+}
+
+/// Changes a customer. An inactive customer's links stop working with this transaction, and work
+/// again if they become active before the links expire.
+pub fn change(tx: &mut Tx<'_>, id: i64, change: CustomerChange) -> Result<Customer, Error> {
+    let mut customer = store::customers::take(tx, id)?.ok_or(Error::NotFound)?;
+    let replace = |old: &mut String, new: Option<String>| {
+        if let Some(new) = new {
+            *old = new;
+        }
+    };
+    replace(&mut customer.name, change.name);
+    replace(&mut customer.phone, change.phone);
+    replace(&mut customer.company, change.company);
+    replace(&mut customer.notes, change.notes);
+    customer.active = change.active.unwrap_or(customer.active);
+    store::customers::update(tx, &customer)?;
+    Ok(customer)
+}
+
+/// Customers, the newest first; those that have all words of `query` in their address, name,
+/// company or telephone number.
+pub fn list(
+    tx: &mut Tx<'_>,
+    query: &str,
+    cursor: Option<&str>,
+    limit: i64,
+) -> Result<Page<Customer>, Error> {
+    let before = match cursor {
+        Some(cursor) => Some(page::decode("cursor", cursor, 1)?[0]),
+        None => None,
+    };
+    let rows = store::customers::list(tx, &text::search_words(query), before, limit + 1)?;
+    Ok(Page::cut(rows, limit, |customer| vec![customer.id], |customer| customer))
 }

@@ -1,7 +1,12 @@
 //! Timeline entries: what happened to a ticket, in the order in which it happened.
 
 use crate::clock::Millis;
-use crate::domain::tickets::Status;
+use crate::db::Tx;
+use crate::domain::page::Page;
+use crate::domain::tickets::{Status, Ticket};
+use crate::domain::{Actor, text};
+use crate::error::Error;
+use crate::{ids, store};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,4 +131,81 @@ pub struct Entry {
     pub to: Option<Status>,
     /// Who may see it.
     pub visibility: Visibility,
+}
+
+/// An entry before it is recorded.
+pub(in crate::domain) struct Draft {
+    pub(in crate::domain) kind: Kind,
+    pub(in crate::domain) visibility: Visibility,
+    pub(in crate::domain) body: Option<String>,
+    pub(in crate::domain) from: Option<Status>,
+    pub(in crate::domain) to: Option<Status>,
+}
+
+impl Draft {
+    /// A public entry with nothing in it yet.
+    pub(in crate::domain) fn new(kind: Kind) -> Self {
+        Self { kind, visibility: Visibility::Public, body: None, from: None, to: None }
+    }
+
+    /// An assignment to the technician of this name, or to nobody.
+    pub(in crate::domain) fn assigned(name: Option<String>) -> Self {
+        Self { visibility: Visibility::Internal, body: name, ..Self::new(Kind::Assigned) }
+    }
+}
+
+/// Records an entry and what it means for its ticket: an internal one moves neither the last
+/// update nor the note count. The caller holds the ticket's lock and saves it.
+pub(in crate::domain) fn record(
+    tx: &mut Tx<'_>,
+    ticket: &mut Ticket,
+    actor: &Actor,
+    draft: Draft,
+    now: Millis,
+) -> Result<Entry, Error> {
+    let (by, by_id, author) = sign(actor);
+    let entry = Entry {
+        // Grows along the timeline even if the clock was set back, and tells nothing of what lies between.
+        id: ids::new_id(now).max(ticket.last_entry + 1),
+        kind: draft.kind,
+        at: now,
+        by,
+        author,
+        body: draft.body,
+        from: draft.from,
+        to: draft.to,
+        visibility: draft.visibility,
+    };
+    store::entries::insert(tx, ticket.id, &entry, by_id)?;
+    ticket.last_entry = entry.id;
+    let is_public = entry.visibility == Visibility::Public;
+    if let Some(body) = &entry.body {
+        let folded = text::fold(body);
+        store::search::put(tx, ticket.customer.id, ticket.id, entry.id, is_public, &folded)?;
+    }
+    if is_public {
+        ticket.updated_at = ticket.updated_at.max(now);
+        ticket.version += 1;
+        ticket.note_count += i64::from(matches!(entry.kind, Kind::Note | Kind::Reply));
+        if matches!(by, By::Staff | By::Program) {
+            ticket.staff_at = ticket.updated_at;
+        }
+    }
+    Ok(entry)
+}
+
+fn sign(actor: &Actor) -> (By, Option<i64>, Option<String>) {
+    match actor {
+        Actor::Customer { id, name } => {
+            (By::Customer, Some(*id), (!name.is_empty()).then(|| name.clone()))
+        }
+        Actor::Staff { id, name, .. } => (By::Staff, Some(*id), Some(name.clone())),
+        Actor::Program { id, name, .. } => (By::Program, Some(*id), Some(name.clone())),
+        Actor::System => (By::System, None, None),
+    }
+}
+
+/// Cuts rows, read one beyond `limit`, to a page of a timeline.
+pub(in crate::domain) fn page(rows: Vec<Entry>, limit: i64) -> Page<Entry> {
+    Page::cut(rows, limit, |entry| vec![entry.id], |entry| entry)
 }

@@ -1,7 +1,11 @@
 //! Staff: the people who work the tickets.
 
 use crate::clock::Millis;
+use crate::db::Tx;
 use crate::domain::email::Email;
+use crate::domain::tickets::Person;
+use crate::error::{Error, FieldCode, FieldError};
+use crate::{ids, store};
 
 /// What a member of staff, or an API key, may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,4 +49,72 @@ pub struct Staff {
     pub active: bool,
     /// When they were added.
     pub created_at: Millis,
+}
+
+/// A member of staff to add; the name was read with [`crate::domain::text::parse_line`].
+#[derive(Clone, Debug)]
+pub struct NewStaff {
+    /// Where they are mailed; unique among staff without regard to case.
+    pub email: Email,
+    /// Their name, as customers read it.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// Adds a member of staff.
+///
+/// # Errors
+/// [`Error::Invalid`] naming `email` if somebody of staff has it already.
+pub fn add(tx: &mut Tx<'_>, new: &NewStaff, now: Millis) -> Result<Staff, Error> {
+    if store::staff::find_by_email(tx, &new.email)?.is_some() {
+        let message = "Somebody with this e-mail address is on the staff already.";
+        return Err(FieldError::new("email", FieldCode::Taken, message).into());
+    }
+    let staff = Staff {
+        id: ids::new_id(now),
+        email: new.email.clone(),
+        name: new.name.clone(),
+        role: new.role,
+        active: true,
+        created_at: now,
+    };
+    store::staff::insert(tx, &staff)?;
+    Ok(staff)
+}
+
+/// Everybody, in the order in which they were added.
+pub fn list(tx: &mut Tx<'_>) -> Result<Vec<Staff>, Error> {
+    Ok(store::staff::list(tx)?)
+}
+
+/// The member of staff with this address.
+pub fn find_by_email(tx: &mut Tx<'_>, email: &Email) -> Result<Staff, Error> {
+    store::staff::find_by_email(tx, email)?.ok_or(Error::NotFound)
+}
+
+/// Keeps a member of staff out, or lets them in again. Their tickets stay theirs.
+pub fn set_active(tx: &mut Tx<'_>, email: &Email, active: bool) -> Result<Staff, Error> {
+    let mut staff = find_by_email(tx, email)?;
+    store::staff::set_active(tx, staff.id, active)?;
+    staff.active = active;
+    Ok(staff)
+}
+
+/// The active member of staff with this address, as a ticket names them.
+///
+/// # Errors
+/// [`Error::Invalid`] naming `assignee` if there is none.
+pub(in crate::domain) fn find_assignee(
+    tx: &mut Tx<'_>,
+    email: Option<&Email>,
+) -> Result<Option<Person>, Error> {
+    let Some(email) = email else { return Ok(None) };
+    match store::staff::find_by_email(tx, email)? {
+        Some(Staff { id, email, name, active: true, .. }) => Ok(Some(Person { id, email, name })),
+        _ => {
+            let message = "Nobody active on the staff has this e-mail address.";
+            Err(FieldError::new("assignee", FieldCode::UnknownValue, message).into())
+        }
+    }
 }

@@ -1,6 +1,21 @@
 //! Tickets: what a customer needs, and how far it is.
 
+mod change;
+mod close;
+mod create;
+mod find;
+mod list;
+
+pub use change::{Change, change, resolve};
+pub use close::close_due;
+pub use create::{NewTicket, create};
+pub(in crate::domain) use change::move_to;
+pub(in crate::domain) use find::take;
+pub use find::{detail, find, timeline, version};
+pub use list::{DeskQuery, ListFilter, counts, list, list_for_customer};
+
 use crate::clock::Millis;
+use crate::domain::email::Email;
 use crate::domain::entries::Entry;
 use crate::ids::Reference;
 
@@ -112,6 +127,109 @@ impl Priority {
     }
 }
 
+/// A customer or a member of staff, as a ticket names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The row.
+    pub id: i64,
+    /// Where they are mailed.
+    pub email: Email,
+    /// What they are called, empty if unknown.
+    pub name: String,
+}
+
+/// A ticket as staff and programs see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// The row.
+    pub id: i64,
+    /// Its name.
+    pub reference: Reference,
+    /// What it is about, 1–200 characters.
+    pub subject: String,
+    /// What the customer said at first, 1–20,000 characters.
+    pub description: String,
+    /// How far it is.
+    pub status: Status,
+    /// How much it matters.
+    pub priority: Priority,
+    /// One of the configured list, or none.
+    pub category: Option<String>,
+    /// Whose it is.
+    pub customer: Person,
+    /// Who works on it.
+    pub assignee: Option<Person>,
+    /// How it was resolved, while it is resolved or closed.
+    pub resolution: Option<String>,
+    /// Since when it is resolved, while it is.
+    pub resolved_at: Option<Millis>,
+    /// Public notes and replies.
+    pub note_count: i64,
+    /// When it was created.
+    pub created_at: Millis,
+    /// When the last thing happened that the customer can see.
+    pub updated_at: Millis,
+    /// When staff last did something the customer can see.
+    pub staff_at: Millis,
+    /// Id of the newest entry, internal ones included.
+    pub last_entry: i64,
+    /// Grows with everything the customer can see.
+    pub version: i64,
+}
+
+/// In which order staff and programs list tickets, greatest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// By the last update the customer can see.
+    #[default]
+    Updated,
+    /// By creation.
+    Created,
+    /// By priority, then by update.
+    Priority,
+}
+
+impl Sort {
+    /// The word for it in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Updated => "updated",
+            Self::Created => "created",
+            Self::Priority => "priority",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Updated, Self::Created, Self::Priority].into_iter().find(|it| it.as_str() == word)
+    }
+}
+
+/// What of everybody's tickets is listed, with names already looked up.
+#[derive(Clone, Debug, Default)]
+pub struct DeskFilter {
+    /// Only of this status.
+    pub status: Option<Status>,
+    /// Only of this priority.
+    pub priority: Option<Priority>,
+    /// Only of this category.
+    pub category: Option<String>,
+    /// Only assigned to this member of staff.
+    pub assignee_id: Option<i64>,
+    /// Only of this customer.
+    pub customer_id: Option<i64>,
+    /// Only those that hold each of these folded words.
+    pub words: Vec<String>,
+    /// Or that are this one.
+    pub reference: Option<Reference>,
+    /// In which order.
+    pub sort: Sort,
+    /// Only what comes after these keys in that order.
+    pub after: Option<Vec<i64>>,
+    /// At most so many.
+    pub limit: i64,
+}
+
 /// A ticket as its customer sees it in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
@@ -136,6 +254,10 @@ pub struct Summary {
 /// A ticket as its customer sees it whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detail {
+    /// The row: for noting that it was opened.
+    pub ticket_id: i64,
+    /// Grows with everything the customer can see: for conditional requests.
+    pub version: i64,
     /// What the list shows.
     pub summary: Summary,
     /// What the customer said at first, 1–20,000 characters.

@@ -1,0 +1,181 @@
+//! A ticket changes by the hand of staff or a program.
+
+use crate::clock::Millis;
+use crate::db::Tx;
+use crate::domain::email::Email;
+use crate::domain::entries::{self, Draft, Kind};
+use crate::domain::tickets::create::check_category;
+use crate::domain::tickets::{Priority, Status, Ticket, find};
+use crate::domain::{Actor, Rules, mails, staff, text};
+use crate::error::{Error, FieldCode, FieldError};
+use crate::ids::Reference;
+use crate::store;
+
+/// What is to change; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// The status. To resolve takes a text: see [`resolve`].
+    pub status: Option<Status>,
+    /// How much it matters.
+    pub priority: Option<Priority>,
+    /// The category; `Some(None)` takes it away.
+    pub category: Option<Option<String>>,
+    /// Who works on it; `Some(None)` unassigns.
+    pub assignee: Option<Option<Email>>,
+    /// What it is about, read with [`text::parse_line`].
+    pub subject: Option<String>,
+    /// Whether anybody is mailed.
+    pub notify: bool,
+}
+
+/// Changes a ticket. What is asked for and already so is no change: no entry, no mail.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::TransitionRefused`], [`Error::Invalid`] naming `status` (it takes
+/// a resolution), `category` or `assignee`. Then nothing was changed.
+pub fn change(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    actor: &Actor,
+    reference: &Reference,
+    change: &Change,
+    now: Millis,
+) -> Result<Ticket, Error> {
+    let mut ticket = find::take(tx, actor, reference)?;
+    let before = ticket.status;
+    change_fields(tx, rules, &mut ticket, change)?;
+    let assigned = change_assignee(tx, &mut ticket, actor, change.assignee.as_ref(), now)?;
+    if let Some(status) = change.status.filter(|&status| status != before) {
+        if status == Status::Resolved {
+            return Err(resolution_missing().into());
+        }
+        move_to(tx, &mut ticket, actor, status, now)?;
+    }
+    store::tickets::update(tx, &ticket)?;
+    if change.notify && assigned {
+        mails::ticket_assigned(tx, &ticket, actor, now)?;
+    }
+    if change.notify && ticket.status != before && rules.mail_on_status_change {
+        mails::status_changed(tx, &ticket, before, now)?;
+    }
+    Ok(ticket)
+}
+
+/// Resolves a ticket with the text that tells how.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::TransitionRefused`] if it is resolved or closed.
+pub fn resolve(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    reference: &Reference,
+    resolution: &str,
+    notify: bool,
+    now: Millis,
+) -> Result<Ticket, Error> {
+    let mut ticket = find::take(tx, actor, reference)?;
+    let from = ticket.status;
+    if !from.may_become(Status::Resolved) {
+        return Err(Error::TransitionRefused { from, to: Status::Resolved });
+    }
+    set_status(tx, &mut ticket, Status::Resolved)?;
+    ticket.resolution = Some(resolution.to_owned());
+    ticket.resolved_at = Some(now);
+    let draft = Draft {
+        body: Some(resolution.to_owned()),
+        from: Some(from),
+        to: Some(Status::Resolved),
+        ..Draft::new(Kind::Resolution)
+    };
+    entries::record(tx, &mut ticket, actor, draft, now)?;
+    store::tickets::update(tx, &ticket)?;
+    if notify {
+        mails::ticket_resolved(tx, &ticket, resolution, now)?;
+    }
+    Ok(ticket)
+}
+
+/// Moves a ticket to a status that needs no text, with its entry. The caller saves the ticket.
+pub(in crate::domain) fn move_to(
+    tx: &mut Tx<'_>,
+    ticket: &mut Ticket,
+    actor: &Actor,
+    to: Status,
+    now: Millis,
+) -> Result<(), Error> {
+    let from = ticket.status;
+    if !from.may_become(to) {
+        return Err(Error::TransitionRefused { from, to });
+    }
+    set_status(tx, ticket, to)?;
+    ticket.resolved_at = None;
+    if to != Status::Closed {
+        // Reopened: the old resolution stays in the timeline.
+        ticket.resolution = None;
+    }
+    let draft = Draft { from: Some(from), to: Some(to), ..Draft::new(Kind::StatusChanged) };
+    entries::record(tx, ticket, actor, draft, now)?;
+    Ok(())
+}
+
+fn set_status(tx: &mut Tx<'_>, ticket: &mut Ticket, to: Status) -> Result<(), Error> {
+    store::tickets::count(tx, ticket.customer.id, ticket.status, -1)?;
+    store::tickets::count(tx, ticket.customer.id, to, 1)?;
+    ticket.status = to;
+    Ok(())
+}
+
+fn change_fields(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    ticket: &mut Ticket,
+    change: &Change,
+) -> Result<(), Error> {
+    let before = (ticket.priority, ticket.category.clone(), ticket.subject.clone());
+    if let Some(priority) = change.priority {
+        ticket.priority = priority;
+    }
+    if let Some(category) = &change.category {
+        check_category(rules, category.as_deref())?;
+        ticket.category.clone_from(category);
+    }
+    if let Some(subject) = &change.subject {
+        ticket.subject.clone_from(subject);
+        let whole =
+            text::fold(&format!("{}\n{subject}\n{}", ticket.reference, ticket.description));
+        store::search::put(tx, ticket.customer.id, ticket.id, 0, true, &whole)?;
+    }
+    if before != (ticket.priority, ticket.category.clone(), ticket.subject.clone()) {
+        ticket.version += 1;
+    }
+    Ok(())
+}
+
+/// Returns whether somebody is assigned now who was not before.
+fn change_assignee(
+    tx: &mut Tx<'_>,
+    ticket: &mut Ticket,
+    actor: &Actor,
+    assignee: Option<&Option<Email>>,
+    now: Millis,
+) -> Result<bool, Error> {
+    let Some(email) = assignee else { return Ok(false) };
+    let technician = staff::find_assignee(tx, email.as_ref())?;
+    if technician == ticket.assignee {
+        return Ok(false);
+    }
+    ticket.assignee = technician;
+    // The entry is internal, but the customer sees who is assigned.
+    ticket.version += 1;
+    let name = ticket.assignee.as_ref().map(|person| person.name.clone());
+    entries::record(tx, ticket, actor, Draft::assigned(name), now)?;
+    Ok(ticket.assignee.is_some())
+}
+
+fn resolution_missing() -> FieldError {
+    FieldError::new(
+        "status",
+        FieldCode::Required,
+        "To resolve a ticket takes a resolution text: send it to the ticket's resolution address.",
+    )
+}

@@ -1,0 +1,33 @@
+//! Resolved tickets close by themselves after a while, without a word.
+
+use std::time::Duration;
+
+use crate::clock::Millis;
+use crate::db::Tx;
+use crate::domain::tickets::change::move_to;
+use crate::domain::tickets::{Status, find};
+use crate::domain::{Actor, Rules};
+use crate::error::Error;
+use crate::store;
+
+/// Tickets closed in one transaction at most, so that other writers get their turn.
+const BATCH: i64 = 50;
+
+/// Closes tickets that have been resolved for `tickets.auto_close_days`. Returns how many; when it
+/// is as many as one call takes, there may be more.
+pub fn close_due(tx: &mut Tx<'_>, rules: &Rules, now: Millis) -> Result<usize, Error> {
+    if rules.auto_close_days == 0 {
+        return Ok(0);
+    }
+    let days = Duration::from_secs(u64::from(rules.auto_close_days) * 86_400);
+    let due = store::tickets::resolved_until(tx, now.minus(days), BATCH)?;
+    for reference in &due {
+        let mut ticket = find::take(tx, &Actor::System, reference)?;
+        // Another process or a reply may have been first.
+        if ticket.status == Status::Resolved {
+            move_to(tx, &mut ticket, &Actor::System, Status::Closed, now)?;
+            store::tickets::update(tx, &ticket)?;
+        }
+    }
+    Ok(due.len())
+}

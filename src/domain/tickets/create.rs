@@ -1,0 +1,118 @@
+//! A ticket comes into being.
+
+use crate::clock::Millis;
+use crate::db::{DbError, Tx};
+use crate::domain::customers::{self, NewCustomer};
+use crate::domain::email::Email;
+use crate::domain::entries::{self, Draft, Kind};
+use crate::domain::idempotency::{self, Key};
+use crate::domain::tickets::{Person, Priority, Status, Ticket};
+use crate::domain::{Actor, Rules, mails, staff, text};
+use crate::error::{Error, FieldCode, FieldError};
+use crate::ids::{self, Reference};
+use crate::store;
+
+/// A ticket to create. Texts were read with [`text::parse`].
+#[derive(Clone, Debug)]
+pub struct NewTicket {
+    /// Whose; an unknown address creates the customer.
+    pub customer: NewCustomer,
+    /// What it is about.
+    pub subject: String,
+    /// What the customer said.
+    pub description: String,
+    /// How much it matters.
+    pub priority: Priority,
+    /// One of the configured categories.
+    pub category: Option<String>,
+    /// Who is to work on it.
+    pub assignee: Option<Email>,
+    /// Whether anybody is mailed.
+    pub notify: bool,
+}
+
+/// Creates a ticket, and its customer if the address is new. With the same `key` again, returns
+/// the ticket that was created the first time.
+///
+/// # Errors
+/// [`Error::Invalid`] naming `category` or `assignee`; [`Error::IdempotencyMismatch`].
+pub fn create(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    actor: &Actor,
+    new: &NewTicket,
+    key: Option<&Key>,
+    now: Millis,
+) -> Result<Ticket, Error> {
+    let id = ids::new_id(now);
+    if let Some(first) = idempotency::reserve(tx, key, id, now)? {
+        return store::tickets::find(tx, first)?.ok_or(Error::NotFound);
+    }
+    check_category(rules, new.category.as_deref())?;
+    let assignee = staff::find_assignee(tx, new.assignee.as_ref())?;
+    let customer = customers::find_or_create(tx, &new.customer, now)?;
+    let customer = Person { id: customer.id, email: customer.email, name: customer.name };
+    let mut ticket = insert(tx, id, new, customer, assignee, now)?;
+    store::tickets::count(tx, ticket.customer.id, Status::Open, 1)?;
+    let whole = text::fold(&format!("{}\n{}\n{}", ticket.reference, ticket.subject, ticket.description));
+    store::search::put(tx, ticket.customer.id, ticket.id, 0, true, &whole)?;
+    entries::record(tx, &mut ticket, actor, Draft::new(Kind::Created), now)?;
+    if let Some(technician) = ticket.assignee.clone() {
+        entries::record(tx, &mut ticket, actor, Draft::assigned(Some(technician.name)), now)?;
+    }
+    store::tickets::update(tx, &ticket)?;
+    if new.notify {
+        mails::ticket_created(tx, &ticket, now)?;
+        mails::ticket_assigned(tx, &ticket, actor, now)?;
+    }
+    Ok(ticket)
+}
+
+fn insert(
+    tx: &mut Tx<'_>,
+    id: i64,
+    new: &NewTicket,
+    customer: Person,
+    assignee: Option<Person>,
+    now: Millis,
+) -> Result<Ticket, Error> {
+    let mut ticket = Ticket {
+        id,
+        reference: Reference::random(),
+        subject: new.subject.clone(),
+        description: new.description.clone(),
+        status: Status::Open,
+        priority: new.priority,
+        category: new.category.clone(),
+        customer,
+        assignee,
+        resolution: None,
+        resolved_at: None,
+        note_count: 0,
+        created_at: now,
+        updated_at: now,
+        staff_at: now,
+        last_entry: 0,
+        version: 1,
+    };
+    // One in a billion is taken per ticket there is: drawing again is enough.
+    for _ in 0..20 {
+        if store::tickets::insert(tx, &ticket)? {
+            return Ok(ticket);
+        }
+        ticket.reference = Reference::random();
+    }
+    Err(DbError::Bug("no free reference was drawn in 20 tries".into()).into())
+}
+
+/// Refuses a category that is not configured.
+pub(super) fn check_category(rules: &Rules, category: Option<&str>) -> Result<(), Error> {
+    match category {
+        Some(name) if !rules.categories.iter().any(|known| known == name) => {
+            let known = rules.categories.join(", ");
+            let message = format!("This category is not one of: {known}.");
+            Err(FieldError::new("category", FieldCode::UnknownValue, message).into())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,51 @@
+//! Rows of API keys: hashes, never keys.
+
+use crate::clock::Millis;
+use crate::db::{DbError, FromRow, Row, Tx, params};
+use crate::domain::api_keys::ApiKey;
+use crate::domain::staff::Role;
+use crate::ids::TokenHash;
+
+impl FromRow for ApiKey {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        let role: String = row.get(2)?;
+        Ok(Self {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            role: Role::parse(&role).ok_or_else(|| super::unknown("api_keys.role", &role))?,
+            created_at: row.get(3)?,
+            revoked_at: row.get(4)?,
+        })
+    }
+}
+
+/// Adds a row.
+pub fn insert(tx: &mut Tx<'_>, key: &ApiKey, hash: TokenHash) -> Result<(), DbError> {
+    tx.run(
+        "INSERT INTO api_keys (id, name, role, key_hash, created_at) VALUES ($1, $2, $3, $4, $5)",
+        params![key.id, &key.name, key.role.as_str(), &hash.0, key.created_at],
+    )?;
+    Ok(())
+}
+
+/// The key with this hash, revoked or not.
+pub fn find_by_hash(tx: &mut Tx<'_>, hash: TokenHash) -> Result<Option<ApiKey>, DbError> {
+    tx.row(
+        "SELECT id, name, role, created_at, revoked_at FROM api_keys WHERE key_hash = $1",
+        params![&hash.0],
+    )
+}
+
+/// All of them, oldest first.
+pub fn list(tx: &mut Tx<'_>) -> Result<Vec<ApiKey>, DbError> {
+    tx.rows("SELECT id, name, role, created_at, revoked_at FROM api_keys ORDER BY id", params![])
+}
+
+/// Revokes one. `false` if there is none, or it was revoked before.
+pub fn revoke(tx: &mut Tx<'_>, id: i64, now: Millis) -> Result<bool, DbError> {
+    let changed = tx.run(
+        "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+        params![id, now],
+    )?;
+    Ok(changed == 1)
+}

@@ -1,0 +1,104 @@
+//! Rows of customers.
+
+use crate::db::{DbError, FromRow, Row, Tx, Value, params};
+use crate::domain::customers::Customer;
+use crate::domain::email::Email;
+use crate::domain::text;
+
+const COLUMNS: &str = "id, email, name, phone, company, notes, active, created_at";
+
+impl FromRow for Customer {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.get(0)?,
+            email: Email::from_store(row.get(1)?),
+            name: row.get(2)?,
+            phone: row.get(3)?,
+            company: row.get(4)?,
+            notes: row.get(5)?,
+            active: row.get(6)?,
+            created_at: row.get(7)?,
+        })
+    }
+}
+
+fn search_text(customer: &Customer) -> String {
+    let Customer { email, name, phone, company, .. } = customer;
+    text::fold(&format!("{email}\n{name}\n{company}\n{phone}"))
+}
+
+/// Adds a row. `false` if the address has one already.
+pub fn insert(tx: &mut Tx<'_>, customer: &Customer) -> Result<bool, DbError> {
+    let added = tx.run(
+        "INSERT INTO customers (id, email, email_key, name, phone, company, notes, active, created_at, search) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (email_key) DO NOTHING",
+        params![
+            customer.id,
+            customer.email.as_str(),
+            &customer.email.key(),
+            &customer.name,
+            &customer.phone,
+            &customer.company,
+            &customer.notes,
+            customer.active,
+            customer.created_at,
+            &search_text(customer)
+        ],
+    )?;
+    Ok(added == 1)
+}
+
+/// Writes everything that can change.
+pub fn update(tx: &mut Tx<'_>, customer: &Customer) -> Result<(), DbError> {
+    tx.run(
+        "UPDATE customers SET name = $2, phone = $3, company = $4, notes = $5, active = $6, search = $7 \
+         WHERE id = $1",
+        params![
+            customer.id,
+            &customer.name,
+            &customer.phone,
+            &customer.company,
+            &customer.notes,
+            customer.active,
+            &search_text(customer)
+        ],
+    )?;
+    Ok(())
+}
+
+/// One by id.
+pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Customer>, DbError> {
+    tx.row(&format!("SELECT {COLUMNS} FROM customers WHERE id = $1"), params![id])
+}
+
+/// One by id, kept from changing by others until this transaction ends.
+pub fn take(tx: &mut Tx<'_>, id: i64) -> Result<Option<Customer>, DbError> {
+    let lock = tx.dialect().for_update();
+    tx.row(&format!("SELECT {COLUMNS} FROM customers WHERE id = $1{lock}"), params![id])
+}
+
+/// One by address.
+pub fn find_by_email(tx: &mut Tx<'_>, email: &Email) -> Result<Option<Customer>, DbError> {
+    tx.row(
+        &format!("SELECT {COLUMNS} FROM customers WHERE email_key = $1"),
+        params![&email.key()],
+    )
+}
+
+/// The newest first, before `before`; those that hold every one of the folded `words`.
+pub fn list(
+    tx: &mut Tx<'_>,
+    words: &[String],
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Customer>, DbError> {
+    let patterns: Vec<String> = words.iter().map(|word| super::containing(word)).collect();
+    let mut values: Vec<Value<'_>> = vec![before.unwrap_or(i64::MAX).into(), limit.into()];
+    let mut sql = format!("SELECT {COLUMNS} FROM customers WHERE id < $1");
+    for pattern in &patterns {
+        values.push(pattern.into());
+        sql.push_str(&format!(" AND search LIKE ${} ESCAPE '\\'", values.len()));
+    }
+    sql.push_str(" ORDER BY id DESC LIMIT $2");
+    tx.rows(&sql, &values)
+}

@@ -1,0 +1,94 @@
+//! Rows of timeline entries.
+
+use crate::db::{DbError, FromRow, Row, Tx, params};
+use crate::domain::entries::{By, Entry, Kind, Visibility};
+use crate::domain::tickets::Status;
+
+impl FromRow for Entry {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        let kind: String = row.get(1)?;
+        let by: String = row.get(4)?;
+        let is_public: bool = row.get(2)?;
+        Ok(Self {
+            id: row.get(0)?,
+            kind: Kind::parse(&kind).ok_or_else(|| super::unknown("entries.kind", &kind))?,
+            visibility: if is_public { Visibility::Public } else { Visibility::Internal },
+            at: row.get(3)?,
+            by: By::parse(&by).ok_or_else(|| super::unknown("entries.by_kind", &by))?,
+            author: row.get(5)?,
+            body: row.get(6)?,
+            from: status(row.get(7)?)?,
+            to: status(row.get(8)?)?,
+        })
+    }
+}
+
+fn status(word: Option<String>) -> Result<Option<Status>, DbError> {
+    word.as_deref().map(super::tickets::status).transpose()
+}
+
+/// Adds a row. `by_id` is the row of who did it.
+pub fn insert(
+    tx: &mut Tx<'_>,
+    ticket_id: i64,
+    entry: &Entry,
+    by_id: Option<i64>,
+) -> Result<(), DbError> {
+    tx.run(
+        "INSERT INTO entries (ticket_id, id, kind, is_public, at, by_kind, by_id, author, body, \
+           from_status, to_status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        params![
+            ticket_id,
+            entry.id,
+            entry.kind.as_str(),
+            entry.visibility == Visibility::Public,
+            entry.at,
+            entry.by.as_str(),
+            by_id,
+            entry.author.as_deref(),
+            entry.body.as_deref(),
+            entry.from.map(Status::as_str),
+            entry.to.map(Status::as_str)
+        ],
+    )?;
+    Ok(())
+}
+
+/// The newest entries before `before` that a customer may see, newest first. A program's name
+/// stays with staff.
+pub fn public_before(
+    tx: &mut Tx<'_>,
+    ticket_id: i64,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, DbError> {
+    tx.rows(
+        "SELECT id, kind, is_public, at, by_kind, \
+           CASE WHEN by_kind = 'program' THEN NULL ELSE author END, body, from_status, to_status \
+         FROM entries WHERE ticket_id = $1 AND is_public AND id < $2 ORDER BY id DESC LIMIT $3",
+        params![ticket_id, before, limit],
+    )
+}
+
+/// All entries after `after`, oldest first: for staff and programs.
+pub fn all_after(
+    tx: &mut Tx<'_>,
+    ticket_id: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, DbError> {
+    tx.rows(
+        "SELECT id, kind, is_public, at, by_kind, author, body, from_status, to_status \
+         FROM entries WHERE ticket_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        params![ticket_id, after, limit],
+    )
+}
+
+/// One entry, whoever may see it: for who wrote it.
+pub fn find(tx: &mut Tx<'_>, ticket_id: i64, id: i64) -> Result<Option<Entry>, DbError> {
+    tx.row(
+        "SELECT id, kind, is_public, at, by_kind, author, body, from_status, to_status \
+         FROM entries WHERE ticket_id = $1 AND id = $2",
+        params![ticket_id, id],
+    )
+}

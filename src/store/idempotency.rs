@@ -1,0 +1,50 @@
+//! Rows of requests that may come twice.
+
+use crate::clock::Millis;
+use crate::db::{DbError, FromRow, Row, Tx, params};
+
+/// What a key was used for.
+pub struct Done {
+    /// SHA-256 of what was asked.
+    pub request_hash: [u8; 32],
+    /// The ticket that was created or written to.
+    pub ticket_id: i64,
+    /// The entry that was written; none if the ticket itself was created.
+    pub entry_id: Option<i64>,
+}
+
+impl FromRow for Done {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        Ok(Self { request_hash: row.get(0)?, ticket_id: row.get(1)?, entry_id: row.get(2)? })
+    }
+}
+
+/// What came of the request with this key, if it came before.
+pub fn find(tx: &mut Tx<'_>, scope: &str, key: &str) -> Result<Option<Done>, DbError> {
+    tx.row(
+        "SELECT request_hash, ticket_id, entry_id FROM idempotency WHERE scope = $1 AND key = $2",
+        params![scope, key],
+    )
+}
+
+/// Keeps what came of it. A clash on scope and key is [`DbError::Unique`]: the same request is
+/// being done by another process at this moment.
+pub fn insert(
+    tx: &mut Tx<'_>,
+    scope: &str,
+    key: &str,
+    done: &Done,
+    now: Millis,
+) -> Result<(), DbError> {
+    tx.run(
+        "INSERT INTO idempotency (scope, key, request_hash, ticket_id, entry_id, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        params![scope, key, &done.request_hash, done.ticket_id, done.entry_id, now],
+    )?;
+    Ok(())
+}
+
+/// Forgets keys older than `before`.
+pub fn purge(tx: &mut Tx<'_>, before: Millis) -> Result<u64, DbError> {
+    tx.run("DELETE FROM idempotency WHERE created_at < $1", params![before])
+}

@@ -1,0 +1,37 @@
+//! Rows of counted hits.
+
+use crate::clock::Millis;
+use crate::db::{DbError, Tx, params};
+
+/// How many hits `subject` had in slices that began after `after`, and when the first of them began.
+pub fn count(
+    tx: &mut Tx<'_>,
+    subject: &[u8; 32],
+    after: Millis,
+) -> Result<(i64, Option<Millis>), DbError> {
+    tx.one(
+        "SELECT CAST(COALESCE(SUM(hits), 0) AS BIGINT), MIN(slice) FROM limits \
+         WHERE subject = $1 AND slice > $2",
+        params![subject, after],
+    )
+}
+
+/// Counts a hit in the slice that began at `slice`.
+pub fn add(
+    tx: &mut Tx<'_>,
+    subject: &[u8; 32],
+    slice: Millis,
+    expires_at: Millis,
+) -> Result<(), DbError> {
+    tx.run(
+        "INSERT INTO limits (subject, slice, hits, expires_at) VALUES ($1, $2, 1, $3) \
+         ON CONFLICT (subject, slice) DO UPDATE SET hits = limits.hits + 1",
+        params![subject, slice, expires_at],
+    )?;
+    Ok(())
+}
+
+/// Forgets slices that count no more.
+pub fn purge(tx: &mut Tx<'_>, now: Millis) -> Result<u64, DbError> {
+    tx.run("DELETE FROM limits WHERE expires_at < $1", params![now])
+}

@@ -1,0 +1,147 @@
+//! Rows of links: hashes of tokens, never tokens.
+
+use crate::clock::Millis;
+use crate::db::{DbError, FromRow, Row, Tx, params};
+use crate::domain::email::Email;
+use crate::domain::links::{Link, Reason};
+use crate::ids::TokenHash;
+
+const COLUMNS: &str = "id, customer_id, ticket_id, reason, issued_at, expires_at, last_used_at, \
+     use_count, revoked_at, revoked_by";
+
+impl FromRow for Link {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        let reason: String = row.get(3)?;
+        Ok(Self {
+            id: row.get(0)?,
+            customer_id: row.get(1)?,
+            ticket_id: row.get(2)?,
+            reason: Reason::parse(&reason).ok_or_else(|| super::unknown("links.reason", &reason))?,
+            issued_at: row.get(4)?,
+            expires_at: row.get(5)?,
+            last_used_at: row.get(6)?,
+            use_count: row.get(7)?,
+            revoked_at: row.get(8)?,
+            revoked_by: row.get(9)?,
+        })
+    }
+}
+
+/// What decides whether a token opens the portal, in one row.
+pub struct Opening {
+    /// The link.
+    pub link_id: i64,
+    /// Until when it works.
+    pub expires_at: Millis,
+    /// Whether it was revoked.
+    pub revoked: bool,
+    /// Whose it is.
+    pub customer_id: i64,
+    /// Their address.
+    pub email: Email,
+    /// Their name.
+    pub name: String,
+    /// Whether they may come in at all.
+    pub active: bool,
+}
+
+impl FromRow for Opening {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        Ok(Self {
+            link_id: row.get(0)?,
+            expires_at: row.get(1)?,
+            revoked: row.get::<Option<Millis>>(2)?.is_some(),
+            customer_id: row.get(3)?,
+            email: Email::from_store(row.get(4)?),
+            name: row.get(5)?,
+            active: row.get(6)?,
+        })
+    }
+}
+
+/// Adds a row.
+pub fn insert(tx: &mut Tx<'_>, link: &Link, hash: TokenHash) -> Result<(), DbError> {
+    tx.run(
+        "INSERT INTO links (id, token_hash, customer_id, ticket_id, reason, issued_at, expires_at, use_count) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
+        params![
+            link.id,
+            &hash.0,
+            link.customer_id,
+            link.ticket_id,
+            link.reason.as_str(),
+            link.issued_at,
+            link.expires_at
+        ],
+    )?;
+    Ok(())
+}
+
+/// The link with exactly this hash, and its customer.
+pub fn find_opening(tx: &mut Tx<'_>, hash: TokenHash) -> Result<Option<Opening>, DbError> {
+    tx.row(
+        "SELECT l.id, l.expires_at, l.revoked_at, c.id, c.email, c.name, c.active \
+         FROM links l JOIN customers c ON c.id = l.customer_id WHERE l.token_hash = $1",
+        params![&hash.0],
+    )
+}
+
+/// A customer's links, the newest first, before `before`.
+pub fn of_customer(
+    tx: &mut Tx<'_>,
+    customer_id: i64,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Link>, DbError> {
+    tx.rows(
+        &format!(
+            "SELECT {COLUMNS} FROM links WHERE customer_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+        ),
+        params![customer_id, before.unwrap_or(i64::MAX), limit],
+    )
+}
+
+/// Revokes one link of a customer. `false` if they have no such link; one that was revoked before
+/// keeps who did it first.
+pub fn revoke(
+    tx: &mut Tx<'_>,
+    customer_id: i64,
+    id: i64,
+    by: &str,
+    now: Millis,
+) -> Result<bool, DbError> {
+    let changed = tx.run(
+        "UPDATE links SET revoked_by = COALESCE(revoked_by, $3), revoked_at = COALESCE(revoked_at, $4) \
+         WHERE customer_id = $1 AND id = $2",
+        params![customer_id, id, by, now],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Revokes every link of a customer that still works. Returns how many.
+pub fn revoke_all(
+    tx: &mut Tx<'_>,
+    customer_id: i64,
+    by: &str,
+    now: Millis,
+) -> Result<u64, DbError> {
+    tx.run(
+        "UPDATE links SET revoked_by = $2, revoked_at = $3 \
+         WHERE customer_id = $1 AND revoked_at IS NULL AND expires_at > $3",
+        params![customer_id, by, now],
+    )
+}
+
+/// Adds uses that were counted in memory.
+pub fn add_uses(tx: &mut Tx<'_>, id: i64, uses: i64, last: Millis) -> Result<(), DbError> {
+    tx.run(
+        "UPDATE links SET use_count = use_count + $2, last_used_at = $3 WHERE id = $1",
+        params![id, uses, last],
+    )?;
+    Ok(())
+}
+
+/// Forgets links that expired before `before`.
+pub fn purge(tx: &mut Tx<'_>, before: Millis) -> Result<u64, DbError> {
+    tx.run("DELETE FROM links WHERE expires_at < $1", params![before])
+}

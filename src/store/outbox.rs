@@ -1,0 +1,194 @@
+//! Rows of mails to be sent.
+
+use crate::clock::Millis;
+use crate::db::{DbError, FromRow, Row, Tx, params};
+
+/// A mail to put into the outbox.
+pub struct NewMail<'a> {
+    /// The row.
+    pub id: i64,
+    /// Lower goes first.
+    pub lane: i64,
+    /// Which mail it is.
+    pub kind: &'a str,
+    /// To whom.
+    pub recipient: &'a str,
+    /// To whom, without case.
+    pub recipient_key: &'a str,
+    /// The customer it is for.
+    pub customer_id: Option<i64>,
+    /// The ticket it is about.
+    pub ticket_id: Option<i64>,
+    /// The link request it answers.
+    pub request_id: Option<i64>,
+    /// Its Message-ID, the same over all attempts.
+    pub message_id: &'a str,
+    /// What to say, as JSON.
+    pub content: &'a str,
+    /// When it was put here, and is due.
+    pub now: Millis,
+    /// When it is given up.
+    pub give_up_at: Millis,
+}
+
+/// A mail that was claimed for an attempt.
+#[derive(Debug)]
+pub struct Claimed {
+    /// The row.
+    pub id: i64,
+    /// The attempt this claim is; whoever settles must name it.
+    pub attempt: i64,
+    /// Which mail it is.
+    pub kind: String,
+    /// To whom.
+    pub recipient: String,
+    /// The customer it is for.
+    pub customer_id: Option<i64>,
+    /// The ticket it is about.
+    pub ticket_id: Option<i64>,
+    /// The link request it answers.
+    pub request_id: Option<i64>,
+    /// Its Message-ID.
+    pub message_id: String,
+    /// What to say, as JSON.
+    pub content: String,
+    /// When it was put here.
+    pub created_at: Millis,
+    /// When it is given up.
+    pub give_up_at: Millis,
+}
+
+impl FromRow for Claimed {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.get(0)?,
+            attempt: row.get(1)?,
+            kind: row.get(2)?,
+            recipient: row.get(3)?,
+            customer_id: row.get(4)?,
+            ticket_id: row.get(5)?,
+            request_id: row.get(6)?,
+            message_id: row.get(7)?,
+            content: row.get(8)?,
+            created_at: row.get(9)?,
+            give_up_at: row.get(10)?,
+        })
+    }
+}
+
+/// Puts a mail into the outbox.
+pub fn insert(tx: &mut Tx<'_>, mail: &NewMail<'_>) -> Result<(), DbError> {
+    tx.run(
+        "INSERT INTO outbox (id, lane, kind, recipient, recipient_key, customer_id, ticket_id, request_id, \
+           message_id, content, state, created_at, due_at, give_up_at, attempt) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $11, $12, 0)",
+        params![
+            mail.id,
+            mail.lane,
+            mail.kind,
+            mail.recipient,
+            mail.recipient_key,
+            mail.customer_id,
+            mail.ticket_id,
+            mail.request_id,
+            mail.message_id,
+            mail.content,
+            mail.now,
+            mail.give_up_at
+        ],
+    )?;
+    Ok(())
+}
+
+/// Claims the next mail of `lane` that is due, until `lease_until`. One waits while an earlier one
+/// to the same person in the same lane is not settled, so that order is kept.
+pub fn claim(
+    tx: &mut Tx<'_>,
+    lane: i64,
+    now: Millis,
+    lease_until: Millis,
+) -> Result<Option<Claimed>, DbError> {
+    let lock = tx.dialect().skip_locked();
+    tx.row(
+        &format!(
+            "UPDATE outbox SET due_at = $3, attempt = attempt + 1 WHERE id = (\
+               SELECT o.id FROM outbox o WHERE o.state = 'queued' AND o.lane = $1 AND o.due_at <= $2 \
+               AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.state = 'queued' \
+                 AND e.recipient_key = o.recipient_key AND e.lane = o.lane AND e.id < o.id) \
+               ORDER BY o.due_at, o.id LIMIT 1{lock}) \
+             RETURNING id, attempt, kind, recipient, customer_id, ticket_id, request_id, message_id, \
+               content, created_at, give_up_at"
+        ),
+        params![lane, now, lease_until],
+    )
+}
+
+/// When the next mail is due that is not now.
+pub fn next_due(tx: &mut Tx<'_>, lane: i64) -> Result<Option<Millis>, DbError> {
+    let row: Option<(Millis,)> = tx.row(
+        "SELECT due_at FROM outbox WHERE state = 'queued' AND lane = $1 ORDER BY due_at, id LIMIT 1",
+        params![lane],
+    )?;
+    Ok(row.map(|(due,)| due))
+}
+
+/// Keeps the lease of `attempt` until `lease_until`. `false` if it is no longer this attempt's.
+pub fn renew(
+    tx: &mut Tx<'_>,
+    id: i64,
+    attempt: i64,
+    lease_until: Millis,
+) -> Result<bool, DbError> {
+    let changed = tx.run(
+        "UPDATE outbox SET due_at = $3 WHERE id = $1 AND attempt = $2 AND state = 'queued'",
+        params![id, attempt, lease_until],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Remembers which link an attempt carries.
+pub fn set_link(tx: &mut Tx<'_>, id: i64, link_id: i64) -> Result<(), DbError> {
+    tx.run("UPDATE outbox SET link_id = $2 WHERE id = $1", params![id, link_id])?;
+    Ok(())
+}
+
+/// Settles a mail as sent: the envelope stays for the record, the text goes.
+pub fn settle_sent(tx: &mut Tx<'_>, id: i64, attempt: i64, now: Millis) -> Result<bool, DbError> {
+    let changed = tx.run(
+        "UPDATE outbox SET state = 'sent', content = NULL, error = NULL, settled_at = $3 \
+         WHERE id = $1 AND attempt = $2 AND state = 'queued'",
+        params![id, attempt, now],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Puts a mail off until `due_at`, with the reason.
+pub fn defer(
+    tx: &mut Tx<'_>,
+    id: i64,
+    attempt: i64,
+    due_at: Millis,
+    reason: &str,
+) -> Result<bool, DbError> {
+    let changed = tx.run(
+        "UPDATE outbox SET due_at = $3, error = $4 WHERE id = $1 AND attempt = $2 AND state = 'queued'",
+        params![id, attempt, due_at, reason],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Gives a mail up, with the reason; its text goes.
+pub fn settle_failed(
+    tx: &mut Tx<'_>,
+    id: i64,
+    attempt: i64,
+    now: Millis,
+    reason: &str,
+) -> Result<bool, DbError> {
+    let changed = tx.run(
+        "UPDATE outbox SET state = 'failed', content = NULL, settled_at = $3, error = $4 \
+         WHERE id = $1 AND attempt = $2 AND state = 'queued'",
+        params![id, attempt, now, reason],
+    )?;
+    Ok(changed == 1)
+}
