@@ -153,6 +153,7 @@ CREATE TABLE link_requests (
 );
 CREATE INDEX link_requests_waiting ON link_requests (id) WHERE worked_at IS NULL;
 CREATE INDEX link_requests_by_age ON link_requests (created_at);
+CREATE INDEX link_requests_of_customer ON link_requests (customer_id);
 
 -- Counters of limits: hits of a hashed address, network or of all, in slices of their window.
 -- clustered

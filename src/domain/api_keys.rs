@@ -5,6 +5,7 @@ use crate::db::Tx;
 use crate::domain::staff::Role;
 use crate::domain::{Actor, text};
 use crate::error::Error;
+use crate::ids::TokenHash;
 use crate::{ids, store};
 
 /// An API key, without the key.
@@ -36,9 +37,8 @@ pub fn create(
     Ok((key, secret))
 }
 
-/// Who sends `secret`. Unknown, malformed and revoked keys are alike.
-pub fn open(tx: &mut Tx<'_>, secret: &str) -> Result<Actor, Error> {
-    let hash = ids::api_key_hash(secret).ok_or(Error::KeyInvalid)?;
+/// Who holds the key with this hash. Unknown and revoked keys are alike.
+pub fn open(tx: &mut Tx<'_>, hash: TokenHash) -> Result<Actor, Error> {
     match store::api_keys::find_by_hash(tx, hash)? {
         Some(ApiKey { id, name, role, revoked_at: None, .. }) => {
             Ok(Actor::Program { id, name, role })

@@ -82,11 +82,7 @@ pub fn add(tx: &mut Tx<'_>, new: &NewCustomer, now: Millis) -> Result<Customer, 
 
 /// The customer with this address, created if there is none. What is known already is not
 /// overwritten.
-pub fn find_or_create(
-    tx: &mut Tx<'_>,
-    new: &NewCustomer,
-    now: Millis,
-) -> Result<Customer, Error> {
+pub fn find_or_create(tx: &mut Tx<'_>, new: &NewCustomer, now: Millis) -> Result<Customer, Error> {
     if let Some(known) = store::customers::find_by_email(tx, &new.email)? {
         return Ok(known);
     }

@@ -1,1 +1,110 @@
-//! limits
+//! Limits: how often something may be asked for. Hits are counted in the database, so that they
+//! hold for all processes together, under keyed hashes, so that nobody can read who asked.
+
+use std::time::Duration;
+
+use crate::clock::Millis;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::ids::HashKey;
+use crate::store;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// At most `hits` in any `window`.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    name: &'static str,
+    hits: i64,
+    window: Duration,
+    /// Hits within one slice share a row and leave the window together: longer slices cost
+    /// less and may hold somebody off for one slice longer. One millisecond is exact.
+    slice: Duration,
+}
+
+const fn exact(name: &'static str, hits: i64, window: Duration) -> Limit {
+    Limit { name, hits, window, slice: Duration::from_millis(1) }
+}
+
+/// Link mails to one address: one a minute.
+pub const MAILS_A_MINUTE: Limit = exact("mails-a-minute", 1, Duration::from_secs(60));
+/// Link mails to one address: five an hour.
+pub const MAILS_AN_HOUR: Limit = exact("mails-an-hour", 5, HOUR);
+/// Requests for links from one network (an IPv4 address or an IPv6 /64): 30 an hour.
+pub const REQUESTS_OF_NETWORK: Limit = exact("requests-of-network", 30, HOUR);
+/// Codes typed from one network: 60 an hour, beside the five tries each code has.
+pub const CODES_OF_NETWORK: Limit = exact("codes-of-network", 60, HOUR);
+/// Requests for links over all: 3,000 an hour.
+pub const REQUESTS_OF_ALL: Limit =
+    Limit { name: "requests-of-all", hits: 3_000, window: HOUR, slice: Duration::from_secs(60) };
+
+/// Counts a hit of `subject` on every one of `limits`, or on none.
+///
+/// # Errors
+/// [`Error::RateLimited`] if one of them is used up. It says when there is room again, and the
+/// hit does not count.
+pub fn hit(
+    tx: &mut Tx<'_>,
+    key: &HashKey,
+    limits: &[(Limit, &[u8])],
+    now: Millis,
+) -> Result<(), Error> {
+    let subjects: Vec<(Limit, [u8; 32])> =
+        limits.iter().map(|(limit, who)| (*limit, key.digest(limit.name, &[who]))).collect();
+    for (limit, subject) in &subjects {
+        let (hits, oldest) = store::limits::count(tx, subject, limit.begin(now))?;
+        if hits >= limit.hits {
+            let retry_after = limit.room_at(oldest.unwrap_or(now)).since(now);
+            return Err(Error::RateLimited {
+                retry_after: retry_after.max(Duration::from_secs(1)),
+            });
+        }
+    }
+    for (limit, subject) in &subjects {
+        let slice = limit.slice_of(now);
+        store::limits::add(tx, subject, slice, limit.room_at(slice))?;
+    }
+    Ok(())
+}
+
+impl Limit {
+    fn slice_of(&self, now: Millis) -> Millis {
+        let length = i64::try_from(self.slice.as_millis()).unwrap_or(1).max(1);
+        Millis(now.0 - now.0.rem_euclid(length))
+    }
+
+    /// Slices that begin after this may still hold hits of the window that ends `now`.
+    fn begin(&self, now: Millis) -> Millis {
+        Millis(now.minus(self.window).minus(self.slice).0 + 1)
+    }
+
+    /// When hits of the slice that began at `slice` no longer count.
+    fn room_at(&self, slice: Millis) -> Millis {
+        Millis(slice.plus(self.window).plus(self.slice).0 - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exact_limit_lets_the_next_in_after_its_window() {
+        let first = Millis(1_000_000);
+        let limit = MAILS_A_MINUTE;
+        let counts_at = |now: i64| limit.slice_of(first) > limit.begin(Millis(now));
+        assert!(counts_at(1_000_000 + 59_999));
+        assert!(!counts_at(1_000_000 + 60_000));
+        assert_eq!(limit.room_at(first), Millis(1_060_000));
+    }
+
+    #[test]
+    fn a_sliced_limit_never_forgets_too_early() {
+        let limit = REQUESTS_OF_ALL;
+        for late in [0, 1, 59_999] {
+            let hit = Millis(6_000_000 + late);
+            let last_moment = Millis(hit.0 + 3_600_000 - 1);
+            assert!(limit.slice_of(hit) > limit.begin(last_moment), "{late}");
+        }
+    }
+}

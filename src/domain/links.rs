@@ -1,1 +1,279 @@
-//! links
+//! Links: how a customer gets in without a password.
+
+use std::time::Duration;
+
+use crate::clock::Millis;
+use crate::db::Tx;
+use crate::domain::access::Viewer;
+use crate::domain::email::Email;
+use crate::domain::page::{self, Page};
+use crate::domain::{Actor, Rules, customers, limits, mails};
+use crate::error::{Error, FieldCode, FieldError};
+use crate::ids::{self, HashKey, Reference, Token};
+use crate::store;
+
+/// How long an expired link is remembered, so that the answer is *expired* and not *unknown*.
+pub const REMEMBERED: Duration = Duration::from_secs(90 * 86_400);
+/// Requests a worker looks at in one transaction.
+const REQUESTS_AT_ONCE: i64 = 50;
+
+/// How a link came to be issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The customer asked for it.
+    Requested,
+    /// It stood in a mail about a ticket.
+    TicketMail,
+    /// Staff made it.
+    Staff,
+    /// A program made it.
+    Api,
+}
+
+impl Reason {
+    /// The word for it in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::TicketMail => "ticket_mail",
+            Self::Staff => "staff",
+            Self::Api => "api",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Requested, Self::TicketMail, Self::Staff, Self::Api]
+            .into_iter()
+            .find(|reason| reason.as_str() == word)
+    }
+}
+
+/// A link, without its token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The row.
+    pub id: i64,
+    /// Whose portal it opens.
+    pub customer_id: i64,
+    /// The ticket it leads to.
+    pub ticket_id: Option<i64>,
+    /// How it came to be issued.
+    pub reason: Reason,
+    /// When.
+    pub issued_at: Millis,
+    /// Until when it works.
+    pub expires_at: Millis,
+    /// When the portal was last opened with it.
+    pub last_used_at: Option<Millis>,
+    /// How often the portal was opened with it.
+    pub use_count: i64,
+    /// When it was revoked.
+    pub revoked_at: Option<Millis>,
+    /// Who revoked it, in words.
+    pub revoked_by: Option<String>,
+}
+
+/// The address of the portal, or of a ticket in it, opened by `token`. The token stands in the
+/// fragment, which no browser sends to a server (RFC 9110 §4.2.4).
+pub fn url(public_url: &str, reference: Option<&Reference>, token: &Token) -> String {
+    let base = public_url.trim_end_matches('/');
+    match reference {
+        Some(reference) => format!("{base}/portal/tickets/{reference}#token={}", token.reveal()),
+        None => format!("{base}/portal#token={}", token.reveal()),
+    }
+}
+
+/// Issues a link. The token is returned and kept nowhere.
+pub(in crate::domain) fn issue(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    customer_id: i64,
+    ticket_id: Option<i64>,
+    reason: Reason,
+    now: Millis,
+) -> Result<(Link, Token), Error> {
+    let token = Token::random();
+    let link = Link {
+        id: ids::new_id(now),
+        customer_id,
+        ticket_id,
+        reason,
+        issued_at: now,
+        expires_at: now.plus(rules.link_ttl),
+        last_used_at: None,
+        use_count: 0,
+        revoked_at: None,
+        revoked_by: None,
+    };
+    store::links::insert(tx, &link, token.hash())?;
+    Ok((link, token))
+}
+
+/// Issues a link by hand: for a program, or for staff on the telephone.
+///
+/// # Errors
+/// [`Error::NotFound`] for an unknown customer; [`Error::Invalid`] naming `customer` if they are
+/// inactive, or `ticket` if it is not theirs.
+pub fn issue_by_hand(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    customer_id: i64,
+    reference: Option<&Reference>,
+    reason: Reason,
+    now: Millis,
+) -> Result<(Link, Token), Error> {
+    let customer = customers::find(tx, customer_id)?;
+    if !customer.active {
+        let message = "This customer is inactive and gets no link.";
+        return Err(FieldError::new("customer", FieldCode::UnknownValue, message).into());
+    }
+    let ticket_id = match reference {
+        Some(reference) => Some(ticket_of(tx, customer_id, reference)?),
+        None => None,
+    };
+    issue(tx, rules, customer_id, ticket_id, reason, now)
+}
+
+fn ticket_of(tx: &mut Tx<'_>, customer_id: i64, reference: &Reference) -> Result<i64, Error> {
+    let ticket = store::tickets::find_of_customer(tx, customer_id, reference)?;
+    ticket.map(|ticket| ticket.id).ok_or_else(|| {
+        let message = "This customer has no ticket with this reference.";
+        FieldError::new("ticket", FieldCode::UnknownValue, message).into()
+    })
+}
+
+/// A customer's links, the newest first.
+pub fn list(
+    tx: &mut Tx<'_>,
+    customer_id: i64,
+    cursor: Option<&str>,
+    limit: i64,
+) -> Result<Page<Link>, Error> {
+    let before = match cursor {
+        Some(cursor) => Some(page::decode("cursor", cursor, 1)?[0]),
+        None => None,
+    };
+    customers::find(tx, customer_id)?;
+    let rows = store::links::of_customer(tx, customer_id, before, limit + 1)?;
+    Ok(Page::cut(rows, limit, |link| vec![link.id], |link| link))
+}
+
+/// Revokes one link of a customer at once. Revoking it again changes nothing.
+///
+/// # Errors
+/// [`Error::NotFound`] if the customer has no such link.
+pub fn revoke(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    customer_id: i64,
+    id: i64,
+    now: Millis,
+) -> Result<(), Error> {
+    let done = store::links::revoke(tx, customer_id, id, &in_words(actor), now)?;
+    if done { Ok(()) } else { Err(Error::NotFound) }
+}
+
+/// Revokes every link of a customer at once, and drops what would still mint one.
+pub fn revoke_all(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    customer_id: i64,
+    now: Millis,
+) -> Result<(), Error> {
+    customers::find(tx, customer_id)?;
+    store::links::revoke_all(tx, customer_id, &in_words(actor), now)?;
+    store::link_requests::forget_codes(tx, customer_id)?;
+    Ok(())
+}
+
+/// Revokes the link a customer came with.
+pub fn sign_out(tx: &mut Tx<'_>, viewer: &Viewer, now: Millis) -> Result<(), Error> {
+    revoke(tx, &viewer.actor(), viewer.customer_id, viewer.link_id, now)
+}
+
+fn in_words(actor: &Actor) -> String {
+    match actor {
+        Actor::Customer { .. } => "the customer".to_owned(),
+        Actor::Staff { name, .. } => name.clone(),
+        Actor::Program { name, .. } => format!("the program {name}"),
+        Actor::System => "the operator".to_owned(),
+    }
+}
+
+/// Somebody asks for a link. Writes one row that is the same for every address and looks nobody
+/// up: neither the answer nor its time can tell who is a customer. Returns the id of the request,
+/// which only the page that asked knows; its code is redeemed with it.
+///
+/// # Errors
+/// [`Error::RateLimited`] by network and over all, alike for known and unknown addresses.
+pub fn request(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    key: &HashKey,
+    email: &Email,
+    reference: Option<&Reference>,
+    network: &[u8],
+    now: Millis,
+) -> Result<String, Error> {
+    if rules.limits {
+        let both: [(limits::Limit, &[u8]); 2] =
+            [(limits::REQUESTS_OF_NETWORK, network), (limits::REQUESTS_OF_ALL, b"")];
+        limits::hit(tx, key, &both, now)?;
+    }
+    let request_id = ids::word();
+    let hash = ids::sha256(request_id.as_bytes());
+    let reference = reference.map(Reference::as_str);
+    store::link_requests::insert(tx, ids::new_id(now), &hash, email.as_str(), reference, now)?;
+    Ok(request_id)
+}
+
+/// Looks at requests that wait: whose address it is, and whether they may be mailed. Returns how
+/// many; when it is as many as one call takes, there may be more.
+pub fn work_requests(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    key: &HashKey,
+    now: Millis,
+) -> Result<usize, Error> {
+    let waiting = store::link_requests::take_waiting(tx, REQUESTS_AT_ONCE)?;
+    for request in &waiting {
+        let email = Email::from_store(request.email.clone());
+        let customer = match may_be_mailed(tx, rules, key, &email, now)? {
+            true => store::customers::find_by_email(tx, &email)?.filter(|found| found.active),
+            false => None,
+        };
+        store::link_requests::settle(tx, request.id, customer.as_ref().map(|it| it.id), now)?;
+        if let Some(customer) = customer {
+            let reference = request.reference.as_deref().and_then(Reference::parse);
+            mails::portal_link(tx, &customer, reference.as_ref(), request.id, now)?;
+        }
+    }
+    Ok(waiting.len())
+}
+
+/// Counts for known and unknown addresses alike: the limit tells nothing either.
+fn may_be_mailed(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    key: &HashKey,
+    email: &Email,
+    now: Millis,
+) -> Result<bool, Error> {
+    if !rules.limits {
+        return Ok(true);
+    }
+    let address = email.key();
+    let both: [(limits::Limit, &[u8]); 2] =
+        [(limits::MAILS_A_MINUTE, address.as_bytes()), (limits::MAILS_AN_HOUR, address.as_bytes())];
+    match limits::hit(tx, key, &both, now) {
+        Ok(()) => Ok(true),
+        Err(Error::RateLimited { .. }) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
+/// Forgets links that expired long ago. Returns how many.
+pub fn forget_old(tx: &mut Tx<'_>, now: Millis) -> Result<u64, Error> {
+    Ok(store::links::purge(tx, now.minus(REMEMBERED))?)
+}

@@ -1,10 +1,11 @@
 //! Rows of API keys: hashes, never keys.
 
 use crate::clock::Millis;
-use crate::db::{DbError, FromRow, Row, Tx, params};
+use crate::db::{DbError, FromRow, Row, Tx};
 use crate::domain::api_keys::ApiKey;
 use crate::domain::staff::Role;
 use crate::ids::TokenHash;
+use crate::params;
 
 impl FromRow for ApiKey {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {

@@ -1,9 +1,10 @@
 //! Rows of customers.
 
-use crate::db::{DbError, FromRow, Row, Tx, Value, params};
+use crate::db::{DbError, FromRow, Row, Tx, Value};
 use crate::domain::customers::Customer;
 use crate::domain::email::Email;
 use crate::domain::text;
+use crate::params;
 
 const COLUMNS: &str = "id, email, name, phone, company, notes, active, created_at";
 
@@ -79,10 +80,7 @@ pub fn take(tx: &mut Tx<'_>, id: i64) -> Result<Option<Customer>, DbError> {
 
 /// One by address.
 pub fn find_by_email(tx: &mut Tx<'_>, email: &Email) -> Result<Option<Customer>, DbError> {
-    tx.row(
-        &format!("SELECT {COLUMNS} FROM customers WHERE email_key = $1"),
-        params![&email.key()],
-    )
+    tx.row(&format!("SELECT {COLUMNS} FROM customers WHERE email_key = $1"), params![&email.key()])
 }
 
 /// The newest first, before `before`; those that hold every one of the folded `words`.

@@ -1,8 +1,9 @@
 //! Rows of timeline entries.
 
-use crate::db::{DbError, FromRow, Row, Tx, params};
+use crate::db::{DbError, FromRow, Row, Tx};
 use crate::domain::entries::{By, Entry, Kind, Visibility};
 use crate::domain::tickets::Status;
+use crate::params;
 
 impl FromRow for Entry {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {

@@ -1,7 +1,8 @@
 //! Rows of requests that may come twice.
 
 use crate::clock::Millis;
-use crate::db::{DbError, FromRow, Row, Tx, params};
+use crate::db::{DbError, FromRow, Row, Tx};
+use crate::params;
 
 /// What a key was used for.
 pub struct Done {
@@ -27,21 +28,21 @@ pub fn find(tx: &mut Tx<'_>, scope: &str, key: &str) -> Result<Option<Done>, DbE
     )
 }
 
-/// Keeps what came of it. A clash on scope and key is [`DbError::Unique`]: the same request is
-/// being done by another process at this moment.
+/// Keeps what came of it. `false` if the key is in use; where another process is using it at this
+/// moment, its transaction is waited for.
 pub fn insert(
     tx: &mut Tx<'_>,
     scope: &str,
     key: &str,
     done: &Done,
     now: Millis,
-) -> Result<(), DbError> {
-    tx.run(
+) -> Result<bool, DbError> {
+    let added = tx.run(
         "INSERT INTO idempotency (scope, key, request_hash, ticket_id, entry_id, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (scope, key) DO NOTHING",
         params![scope, key, &done.request_hash, done.ticket_id, done.entry_id, now],
     )?;
-    Ok(())
+    Ok(added == 1)
 }
 
 /// Forgets keys older than `before`.

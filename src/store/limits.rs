@@ -1,7 +1,8 @@
 //! Rows of counted hits.
 
 use crate::clock::Millis;
-use crate::db::{DbError, Tx, params};
+use crate::db::{DbError, Tx};
+use crate::params;
 
 /// How many hits `subject` had in slices that began after `after`, and when the first of them began.
 pub fn count(

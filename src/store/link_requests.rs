@@ -1,7 +1,8 @@
 //! Rows of requests for a link.
 
 use crate::clock::Millis;
-use crate::db::{DbError, FromRow, Row, Tx, params};
+use crate::db::{DbError, FromRow, Row, Tx};
+use crate::params;
 
 /// A request the worker has yet to look at.
 pub struct Waiting {
@@ -135,4 +136,13 @@ pub fn set_used(tx: &mut Tx<'_>, id: i64, now: Millis) -> Result<(), DbError> {
 /// Forgets requests older than `before`.
 pub fn purge(tx: &mut Tx<'_>, before: Millis) -> Result<u64, DbError> {
     tx.run("DELETE FROM link_requests WHERE created_at < $1", params![before])
+}
+
+/// Makes every code of a customer worthless.
+pub fn forget_codes(tx: &mut Tx<'_>, customer_id: i64) -> Result<(), DbError> {
+    tx.run(
+        "UPDATE link_requests SET customer_id = NULL, code_hash = NULL WHERE customer_id = $1",
+        params![customer_id],
+    )?;
+    Ok(())
 }

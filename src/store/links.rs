@@ -1,10 +1,11 @@
 //! Rows of links: hashes of tokens, never tokens.
 
 use crate::clock::Millis;
-use crate::db::{DbError, FromRow, Row, Tx, params};
+use crate::db::{DbError, FromRow, Row, Tx};
 use crate::domain::email::Email;
 use crate::domain::links::{Link, Reason};
 use crate::ids::TokenHash;
+use crate::params;
 
 const COLUMNS: &str = "id, customer_id, ticket_id, reason, issued_at, expires_at, last_used_at, \
      use_count, revoked_at, revoked_by";
@@ -16,7 +17,8 @@ impl FromRow for Link {
             id: row.get(0)?,
             customer_id: row.get(1)?,
             ticket_id: row.get(2)?,
-            reason: Reason::parse(&reason).ok_or_else(|| super::unknown("links.reason", &reason))?,
+            reason: Reason::parse(&reason)
+                .ok_or_else(|| super::unknown("links.reason", &reason))?,
             issued_at: row.get(4)?,
             expires_at: row.get(5)?,
             last_used_at: row.get(6)?,

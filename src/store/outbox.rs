@@ -1,7 +1,8 @@
 //! Rows of mails to be sent.
 
 use crate::clock::Millis;
-use crate::db::{DbError, FromRow, Row, Tx, params};
+use crate::db::{DbError, FromRow, Row, Tx};
+use crate::params;
 
 /// A mail to put into the outbox.
 pub struct NewMail<'a> {
@@ -133,12 +134,7 @@ pub fn next_due(tx: &mut Tx<'_>, lane: i64) -> Result<Option<Millis>, DbError> {
 }
 
 /// Keeps the lease of `attempt` until `lease_until`. `false` if it is no longer this attempt's.
-pub fn renew(
-    tx: &mut Tx<'_>,
-    id: i64,
-    attempt: i64,
-    lease_until: Millis,
-) -> Result<bool, DbError> {
+pub fn renew(tx: &mut Tx<'_>, id: i64, attempt: i64, lease_until: Millis) -> Result<bool, DbError> {
     let changed = tx.run(
         "UPDATE outbox SET due_at = $3 WHERE id = $1 AND attempt = $2 AND state = 'queued'",
         params![id, attempt, lease_until],

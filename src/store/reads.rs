@@ -1,7 +1,8 @@
 //! When customers last opened their tickets.
 
 use crate::clock::Millis;
-use crate::db::{DbError, Tx, params};
+use crate::db::{DbError, Tx};
+use crate::params;
 
 /// Notes that a ticket was opened; an earlier time never replaces a later one.
 pub fn put(tx: &mut Tx<'_>, customer_id: i64, ticket_id: i64, at: Millis) -> Result<(), DbError> {

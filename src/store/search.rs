@@ -1,6 +1,7 @@
 //! Folded text to search in, kept together by customer.
 
-use crate::db::{DbError, Tx, params};
+use crate::db::{DbError, Tx};
+use crate::params;
 
 /// Keeps the text of a ticket (`entry_id` 0) or of one of its entries; an older one is replaced.
 pub fn put(

@@ -1,6 +1,7 @@
 //! Single secret values of the whole installation.
 
-use crate::db::{DbError, Tx, params};
+use crate::db::{DbError, Tx};
+use crate::params;
 
 /// Keeps `value` as the secret `name` unless there is one already.
 pub fn insert_if_missing(tx: &mut Tx<'_>, name: &str, value: &[u8; 32]) -> Result<(), DbError> {

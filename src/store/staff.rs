@@ -1,8 +1,9 @@
 //! Rows of staff.
 
-use crate::db::{DbError, FromRow, Row, Tx, params};
+use crate::db::{DbError, FromRow, Row, Tx};
 use crate::domain::email::Email;
 use crate::domain::staff::{Role, Staff};
+use crate::params;
 
 impl FromRow for Staff {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
@@ -46,10 +47,7 @@ pub fn find_by_email(tx: &mut Tx<'_>, email: &Email) -> Result<Option<Staff>, Db
 
 /// One by id.
 pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Staff>, DbError> {
-    tx.row(
-        "SELECT id, email, name, role, active, created_at FROM staff WHERE id = $1",
-        params![id],
-    )
+    tx.row("SELECT id, email, name, role, active, created_at FROM staff WHERE id = $1", params![id])
 }
 
 /// Everybody, in the order in which they were added.

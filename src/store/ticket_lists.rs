@@ -105,11 +105,8 @@ fn own_text_like(parameter: usize) -> String {
 pub fn of_everybody(tx: &mut Tx<'_>, filter: &DeskFilter) -> Result<Vec<Ticket>, DbError> {
     let patterns: Vec<String> = filter.words.iter().map(|word| super::containing(word)).collect();
     let mut values: Vec<Value<'_>> = vec![filter.limit.into()];
-    let mut sql = format!(
-        "SELECT {} FROM {} WHERE 1 = 1",
-        super::tickets::COLUMNS,
-        super::tickets::TABLES
-    );
+    let mut sql =
+        format!("SELECT {} FROM {} WHERE 1 = 1", super::tickets::COLUMNS, super::tickets::TABLES);
     for (column, value) in [
         ("t.status", filter.status.map(|status| Value::from(status.as_str()))),
         ("t.priority", filter.priority.map(|priority| Value::from(priority.rank()))),

@@ -1,10 +1,11 @@
 //! Rows of tickets, one at a time. Lists are in [`super::ticket_lists`].
 
 use crate::clock::Millis;
-use crate::db::{DbError, FromRow, Row, Tx, params};
+use crate::db::{DbError, FromRow, Row, Tx};
 use crate::domain::email::Email;
 use crate::domain::tickets::{Counts, Person, Priority, Status, Ticket};
 use crate::ids::Reference;
+use crate::params;
 
 /// What [`Ticket`] is read from, by every statement that reads one.
 pub(super) const COLUMNS: &str = "t.id, t.reference, t.subject, t.description, t.status, t.priority, \
@@ -17,11 +18,9 @@ impl FromRow for Ticket {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
         let assignee: Option<i64> = row.get(10)?;
         let assignee = match assignee {
-            Some(id) => Some(Person {
-                id,
-                email: Email::from_store(row.get(11)?),
-                name: row.get(12)?,
-            }),
+            Some(id) => {
+                Some(Person { id, email: Email::from_store(row.get(11)?), name: row.get(12)? })
+            }
             None => None,
         };
         Ok(Self {

@@ -141,8 +141,7 @@ fn change_fields(
     }
     if let Some(subject) = &change.subject {
         ticket.subject.clone_from(subject);
-        let whole =
-            text::fold(&format!("{}\n{subject}\n{}", ticket.reference, ticket.description));
+        let whole = text::fold(&format!("{}\n{subject}\n{}", ticket.reference, ticket.description));
         store::search::put(tx, ticket.customer.id, ticket.id, 0, true, &whole)?;
     }
     if before != (ticket.priority, ticket.category.clone(), ticket.subject.clone()) {

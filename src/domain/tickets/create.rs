@@ -54,7 +54,8 @@ pub fn create(
     let customer = Person { id: customer.id, email: customer.email, name: customer.name };
     let mut ticket = insert(tx, id, new, customer, assignee, now)?;
     store::tickets::count(tx, ticket.customer.id, Status::Open, 1)?;
-    let whole = text::fold(&format!("{}\n{}\n{}", ticket.reference, ticket.subject, ticket.description));
+    let whole =
+        text::fold(&format!("{}\n{}\n{}", ticket.reference, ticket.subject, ticket.description));
     store::search::put(tx, ticket.customer.id, ticket.id, 0, true, &whole)?;
     entries::record(tx, &mut ticket, actor, Draft::new(Kind::Created), now)?;
     if let Some(technician) = ticket.assignee.clone() {

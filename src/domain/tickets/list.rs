@@ -39,11 +39,12 @@ pub fn list_for_customer(
         None => None,
     };
     let query = filter.query.as_deref().unwrap_or_default();
+    let reference = Reference::parse_loosely(query);
     let own = OwnFilter {
         customer_id: viewer.customer_id,
         status: filter.status,
         words: &text::search_words(query),
-        reference: Reference::parse_loosely(query).as_ref(),
+        reference: reference.as_ref(),
         after,
         limit: filter.limit + 1,
     };

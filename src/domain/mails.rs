@@ -1,0 +1,233 @@
+//! Who is mailed what: one action sends one mail to one person at most.
+//!
+//! Mails are put into the outbox by the transaction that causes them, and get their link and code
+//! only when they are handed over.
+
+use crate::clock::Millis;
+use crate::db::Tx;
+use crate::domain::customers::Customer;
+use crate::domain::email::Email;
+use crate::domain::links::{self, Reason};
+use crate::domain::tickets::{Person, Status, Ticket};
+use crate::domain::{Actor, Rules, codes};
+use crate::error::Error;
+use crate::ids::{HashKey, Reference, Token};
+use crate::mail::Mail;
+use crate::mail::outbox::{self, Claimed, For};
+use crate::store;
+
+/// To the customer who asked for a way in.
+pub(in crate::domain) fn portal_link(
+    tx: &mut Tx<'_>,
+    customer: &Customer,
+    reference: Option<&Reference>,
+    request_id: i64,
+    now: Millis,
+) -> Result<(), Error> {
+    // A ticket of somebody else is not mentioned: the mail leads to the list.
+    let ticket = match reference {
+        Some(reference) => store::tickets::find_of_customer(tx, customer.id, reference)?,
+        None => None,
+    };
+    let mail = Mail::PortalLink {
+        email_name: customer.name.clone(),
+        ticket: ticket.as_ref().map(|ticket| ticket.reference.to_string()),
+    };
+    let about = For {
+        customer_id: Some(customer.id),
+        ticket_id: ticket.map(|ticket| ticket.id),
+        request_id: Some(request_id),
+    };
+    outbox::put(tx, &customer.email, &mail, about, now)?;
+    Ok(())
+}
+
+/// To the customer of a new ticket.
+pub(in crate::domain) fn ticket_created(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    now: Millis,
+) -> Result<(), Error> {
+    let mail = Mail::TicketCreated {
+        customer_name: ticket.customer.name.clone(),
+        reference: ticket.reference.to_string(),
+        subject: ticket.subject.clone(),
+    };
+    to_customer(tx, ticket, &mail, now)
+}
+
+/// To the customer: a note they may read. A program's name stays with staff.
+pub(in crate::domain) fn note_added(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    actor: &Actor,
+    note: &str,
+    now: Millis,
+) -> Result<(), Error> {
+    let mail = Mail::NoteAdded {
+        customer_name: ticket.customer.name.clone(),
+        reference: ticket.reference.to_string(),
+        subject: ticket.subject.clone(),
+        author: staff_name(actor),
+        note: note.to_owned(),
+    };
+    to_customer(tx, ticket, &mail, now)
+}
+
+/// To the customer: another status.
+pub(in crate::domain) fn status_changed(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    from: Status,
+    now: Millis,
+) -> Result<(), Error> {
+    let mail = Mail::StatusChanged {
+        customer_name: ticket.customer.name.clone(),
+        reference: ticket.reference.to_string(),
+        subject: ticket.subject.clone(),
+        from: from.label().to_owned(),
+        to: ticket.status.label().to_owned(),
+    };
+    to_customer(tx, ticket, &mail, now)
+}
+
+/// To the customer: how it was resolved.
+pub(in crate::domain) fn ticket_resolved(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    resolution: &str,
+    now: Millis,
+) -> Result<(), Error> {
+    let mail = Mail::TicketResolved {
+        customer_name: ticket.customer.name.clone(),
+        reference: ticket.reference.to_string(),
+        subject: ticket.subject.clone(),
+        resolution: resolution.to_owned(),
+        note: None,
+    };
+    to_customer(tx, ticket, &mail, now)
+}
+
+/// To the assigned technician, or to the staff's inbox.
+pub(in crate::domain) fn customer_replied(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    ticket: &Ticket,
+    reply: &str,
+    now: Millis,
+) -> Result<(), Error> {
+    let technician = match &ticket.assignee {
+        Some(person) => store::staff::find(tx, person.id)?.filter(|staff| staff.active),
+        None => None,
+    };
+    let inbox = rules.staff_inbox.clone();
+    let Some(recipient) = technician.map(|staff| staff.email).or(inbox) else { return Ok(()) };
+    let mail = Mail::CustomerReplied {
+        reference: ticket.reference.to_string(),
+        subject: ticket.subject.clone(),
+        customer_name: ticket.customer.name.clone(),
+        customer_email: ticket.customer.email.to_string(),
+        reply: reply.to_owned(),
+    };
+    to_staff(tx, &recipient, ticket, &mail, now)
+}
+
+/// To the assigned technician, unless they did it themselves.
+pub(in crate::domain) fn ticket_assigned(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    actor: &Actor,
+    now: Millis,
+) -> Result<(), Error> {
+    let Some(Person { id, email, name }) = &ticket.assignee else { return Ok(()) };
+    if matches!(actor, Actor::Staff { id: own, .. } if own == id) {
+        return Ok(());
+    }
+    let mail = Mail::TicketAssigned {
+        reference: ticket.reference.to_string(),
+        subject: ticket.subject.clone(),
+        technician_name: name.clone(),
+        assigned_by: staff_name(actor),
+    };
+    to_staff(tx, email, ticket, &mail, now)
+}
+
+fn staff_name(actor: &Actor) -> Option<String> {
+    match actor {
+        Actor::Staff { name, .. } => Some(name.clone()),
+        _ => None,
+    }
+}
+
+fn to_customer(tx: &mut Tx<'_>, ticket: &Ticket, mail: &Mail, now: Millis) -> Result<(), Error> {
+    // An inactive customer gets no link, and every mail to a customer carries one.
+    let customer = store::customers::find(tx, ticket.customer.id)?;
+    if customer.is_some_and(|customer| customer.active) {
+        let about = For {
+            customer_id: Some(ticket.customer.id),
+            ticket_id: Some(ticket.id),
+            request_id: None,
+        };
+        outbox::put(tx, &ticket.customer.email, mail, about, now)?;
+    }
+    Ok(())
+}
+
+fn to_staff(
+    tx: &mut Tx<'_>,
+    recipient: &Email,
+    ticket: &Ticket,
+    mail: &Mail,
+    now: Millis,
+) -> Result<(), Error> {
+    let about = For { customer_id: None, ticket_id: Some(ticket.id), request_id: None };
+    outbox::put(tx, recipient, mail, about, now)?;
+    Ok(())
+}
+
+/// What an attempt at a mail carries, made for it alone.
+pub struct HandOver {
+    /// The claimed mail.
+    pub claimed: Claimed,
+    /// The ticket it leads to.
+    pub reference: Option<Reference>,
+    /// Opens the portal; none for a mail to staff.
+    pub token: Option<Token>,
+    /// Six digits for another device.
+    pub code: Option<String>,
+}
+
+/// Claims the next mail of `lane` and mints what it carries. A mail to a customer who has become
+/// inactive is given up on the way.
+pub fn hand_over(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    key: &HashKey,
+    lane: i64,
+    now: Millis,
+) -> Result<Option<HandOver>, Error> {
+    while let Some(claimed) = outbox::claim(tx, lane, now)? {
+        let reference = match claimed.ticket_id {
+            Some(id) => store::tickets::find(tx, id)?.map(|ticket| ticket.reference),
+            None => None,
+        };
+        let Some(customer_id) = claimed.customer_id else {
+            return Ok(Some(HandOver { claimed, reference, token: None, code: None }));
+        };
+        let customer = store::customers::find(tx, customer_id)?;
+        if !customer.is_some_and(|customer| customer.active) {
+            outbox::give_up(tx, &claimed, "the customer is inactive", now)?;
+            continue;
+        }
+        let reason =
+            if claimed.request_id.is_some() { Reason::Requested } else { Reason::TicketMail };
+        let (link, token) = links::issue(tx, rules, customer_id, claimed.ticket_id, reason, now)?;
+        store::outbox::set_link(tx, claimed.id, link.id)?;
+        let code = match claimed.request_id {
+            Some(request_id) => Some(codes::mint(tx, key, request_id, now)?),
+            None => None,
+        };
+        return Ok(Some(HandOver { claimed, reference, token: Some(token), code }));
+    }
+    Ok(None)
+}
