@@ -373,40 +373,88 @@ mod on_sqlite {
         other
     }
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn writes_that_wait_share_a_commit() {
-        let Fresh { db, _folder, .. } = sqlite().await;
-        let before = db.stats();
-        let (begun, wait_begun) = std::sync::mpsc::channel();
+    type Answer = tokio::task::JoinHandle<Result<(), DbError>>;
+
+    /// Holds the writer up until `works` all wait behind it, so that they form one group.
+    async fn in_one_group<F>(db: &Db, works: Vec<F>) -> Vec<Result<(), DbError>>
+    where
+        F: FnMut(&mut Tx<'_>) -> Result<(), DbError> + Send + 'static,
+    {
+        let (begun, wait_begun) = tokio::sync::oneshot::channel();
         let (go, wait_go) = std::sync::mpsc::channel();
-        let first = db.clone();
-        let first = tokio::spawn(async move {
-            let work = move |tx: &mut Tx<'_>| {
-                let _ = begun.send(());
-                let _ = wait_go.recv();
-                add(tx, 0, "first")
-            };
-            first.write(work).await
-        });
-        tokio::task::spawn_blocking(move || wait_begun.recv()).await.expect("run").expect("begun");
-        let writes: Vec<_> = (1..=40)
-            .map(|id| {
-                let db = db.clone();
-                tokio::spawn(async move { db.write(move |tx| add(tx, id, &id.to_string())).await })
-            })
-            .collect();
-        while db.stats().waiting < 40 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+        let mut begun = Some(begun);
+        let holding = db.clone();
+        let hold = move |_: &mut Tx<'_>| -> Result<(), DbError> {
+            let _ = begun.take().map(|begun| begun.send(()));
+            let _ = wait_go.recv();
+            Ok(())
+        };
+        let holder = tokio::spawn(async move { holding.write(hold).await });
+        wait_begun.await.expect("begun");
+        let waiting = db.clone();
+        let mut answers = Vec::<Answer>::new();
+        for (place, work) in works.into_iter().enumerate() {
+            let db = db.clone();
+            answers.push(tokio::spawn(async move { db.write(work).await }));
+            // One after the other, so that they are in this order.
+            while waiting.stats().waiting <= place {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
         }
         go.send(()).expect("the writer waits");
-        assert_eq!(first.await.expect("run"), Ok(()));
-        for write in writes {
-            assert_eq!(write.await.expect("run"), Ok(()));
+        assert_eq!(holder.await.expect("run"), Ok(()));
+        let mut results = Vec::new();
+        for answer in answers {
+            results.push(answer.await.expect("run"));
         }
+        results
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn writes_that_wait_share_a_commit_and_fail_alone() {
+        let Fresh { db, _folder, .. } = sqlite().await;
+        let before = db.stats();
+        let works = (1..=40)
+            .map(|id: i64| {
+                move |tx: &mut Tx<'_>| -> Result<(), DbError> {
+                    add(tx, id, &id.to_string())?;
+                    match id {
+                        7 => Err(DbError::Bug("no".to_owned())),
+                        8 => panic!("as planned"),
+                        9 => add(tx, 900, "1"),
+                        _ => Ok(()),
+                    }
+                }
+            })
+            .collect();
+        let answers = in_one_group(&db, works).await;
+        let failed: Vec<usize> = (1..=40).filter(|place| answers[place - 1].is_err()).collect();
+        assert_eq!(failed, [7, 8, 9]);
+        assert!(answers[8].as_ref().is_err_and(|error| error.is_unique("things.name")));
         let after = db.stats();
         assert_eq!(after.writes - before.writes, 41);
         assert_eq!(after.commits - before.commits, 2);
-        assert_eq!(names(&db).await.len(), 41);
+        assert_eq!(names(&db).await.len(), 37);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_a_group_was_told_is_what_is_stored_when_the_disk_fills() {
+        let Fresh { db, _folder, .. } = sqlite().await;
+        let full = |tx: &mut Tx<'_>| tx.rows::<i64>("PRAGMA max_page_count = 60", &[]);
+        db.write(full).await.expect("limited");
+        let works = (1..=20)
+            .map(|id: i64| {
+                move |tx: &mut Tx<'_>| add(tx, id, &format!("{id} {}", "x".repeat(30_000)))
+            })
+            .collect();
+        let answers = in_one_group(&db, works).await;
+        let told = answers.iter().filter(|answer| answer.is_ok()).count();
+        assert!(told < 20, "the disk was not full");
+        for answer in answers {
+            let honest = matches!(answer, Ok(()) | Err(DbError::Unavailable(_)));
+            assert!(honest, "{answer:?}");
+        }
+        assert_eq!(names(&db).await.len(), told);
     }
 
     #[tokio::test(flavor = "multi_thread")]
