@@ -63,7 +63,7 @@ impl PublicUrl {
         if !bare || !url.username().is_empty() || url.password().is_some() {
             return Err(format!("only scheme, host and port belong here; {wanted}"));
         }
-        let loopback = is_loopback(url.host());
+        let loopback = is_loopback(url.host().as_ref());
         if !https && !loopback {
             return Err(format!(
                 "links in mails must be https unless they lead to this machine; {wanted}"
@@ -95,7 +95,7 @@ impl fmt::Display for PublicUrl {
 }
 
 /// Whether a host is this machine, by its name (RFC 6761 §6.3) or address.
-fn is_loopback(host: Option<Host<&str>>) -> bool {
+fn is_loopback(host: Option<&Host<&str>>) -> bool {
     match host {
         Some(Host::Domain(name)) => {
             // Schemes that the URL standard does not know keep an address as a name.

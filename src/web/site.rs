@@ -82,7 +82,7 @@ pub fn plain_direction(text: &str) -> String {
 pub fn initials(name: &str) -> String {
     let mut firsts =
         name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
-    let pair = [firsts.next(), firsts.last()];
+    let pair = [firsts.next(), firsts.next_back()];
     pair.into_iter().flatten().flat_map(char::to_uppercase).collect()
 }
 
