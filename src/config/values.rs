@@ -99,7 +99,7 @@ fn is_loopback(host: Option<&Host<&str>>) -> bool {
     match host {
         Some(Host::Domain(name)) => {
             // Schemes that the URL standard does not know keep an address as a name.
-            name == "localhost"
+            *name == "localhost"
                 || name.ends_with(".localhost")
                 || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
         }
