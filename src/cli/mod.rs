@@ -4,6 +4,7 @@
 //! through [`Config`] like those of the environment. Exit code 0 is done, 1 is failed, 2 is a
 //! command or setting that cannot be used.
 
+pub mod demo;
 pub mod logs;
 pub mod migrate;
 pub mod serve;
