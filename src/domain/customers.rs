@@ -29,6 +29,14 @@ pub struct Customer {
     pub created_at: Millis,
 }
 
+impl Customer {
+    /// What a search finds it by, folded.
+    pub fn search_text(&self) -> String {
+        let Self { email, name, phone, company, .. } = self;
+        text::fold(&format!("{email}\n{name}\n{company}\n{phone}"))
+    }
+}
+
 /// A customer to add, texts read with [`text::parse_line`]; empty where nothing was given.
 #[derive(Clone, Debug)]
 pub struct NewCustomer {

@@ -3,7 +3,6 @@
 use crate::db::{DbError, FromRow, Row, Tx, Value};
 use crate::domain::customers::Customer;
 use crate::domain::email::Email;
-use crate::domain::text;
 use crate::params;
 
 const COLUMNS: &str = "id, email, name, phone, company, notes, active, created_at";
@@ -23,11 +22,6 @@ impl FromRow for Customer {
     }
 }
 
-fn search_text(customer: &Customer) -> String {
-    let Customer { email, name, phone, company, .. } = customer;
-    text::fold(&format!("{email}\n{name}\n{company}\n{phone}"))
-}
-
 /// Adds a row. `false` if the address has one already.
 pub fn insert(tx: &mut Tx<'_>, customer: &Customer) -> Result<bool, DbError> {
     let added = tx.run(
@@ -43,7 +37,7 @@ pub fn insert(tx: &mut Tx<'_>, customer: &Customer) -> Result<bool, DbError> {
             &customer.notes,
             customer.active,
             customer.created_at,
-            &search_text(customer)
+            &customer.search_text()
         ],
     )?;
     Ok(added == 1)
@@ -61,7 +55,7 @@ pub fn update(tx: &mut Tx<'_>, customer: &Customer) -> Result<(), DbError> {
             &customer.company,
             &customer.notes,
             customer.active,
-            &search_text(customer)
+            &customer.search_text()
         ],
     )?;
     Ok(())
