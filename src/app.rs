@@ -1,14 +1,24 @@
 //! The application: what every request, job and command works with.
 
+use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{DatabaseSettings, Db, DbError};
 use crate::domain::Rules;
+use crate::domain::keys;
+use crate::domain::uses::Uses;
+use crate::error::Error;
+use crate::ids::HashKey;
+use crate::mail::capture::Capture;
+use crate::mail::compose::Sender;
+use crate::mail::health::Health;
+use crate::mail::smtp::{Smtp, Timeouts};
+use crate::mail::{Brand, Transport};
 
 /// Built once, by `main` and by every test; shared by every request, job and command.
-#[derive(Debug)]
 pub struct App {
     /// Where everything is kept.
     pub db: Db,
@@ -18,6 +28,24 @@ pub struct App {
     pub clock: Clock,
     /// The settings that rules depend on.
     pub rules: Rules,
+    /// The key under which addresses, networks and codes are hashed.
+    pub key: HashKey,
+    /// Openings that wait to be written.
+    pub uses: Uses,
+    /// Mail on its way out.
+    pub post: Post,
+}
+
+/// What handing over a mail takes.
+pub struct Post {
+    /// Where mails go.
+    pub transport: Transport,
+    /// Whether they get there.
+    pub health: Health,
+    /// Who they are from.
+    pub sender: Sender,
+    /// Whose they are.
+    pub brand: Brand,
 }
 
 /// Why Doorkey cannot start. Each says what to look at.
@@ -26,6 +54,17 @@ pub enum StartError {
     /// The database cannot be opened or brought up to date.
     #[error("{0}; look at the setting database.url (DOORKEY_DATABASE_URL)")]
     Database(#[from] DbError),
+    /// The database does not give what is needed at start.
+    #[error("{0}; look at the setting database.url (DOORKEY_DATABASE_URL)")]
+    Rules(#[from] Error),
+    /// The mail server cannot be used as it is set.
+    #[error(
+        "{0}; look at the settings mail.smtp_url and mail.from (DOORKEY_SMTP_URL, DOORKEY_MAIL_FROM)"
+    )]
+    Mail(String),
+    /// The folder for captured mail cannot be made.
+    #[error("the folder for captured mail: {0}; look at the setting data_dir (DOORKEY_DATA_DIR)")]
+    Mailbox(io::Error),
 }
 
 impl App {
@@ -36,7 +75,35 @@ impl App {
     pub async fn start(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let db = Db::open(&DatabaseSettings::new(config.database.url.reveal())).await?;
         db.migrate(clock.now()).await?;
+        let key = db.write(keys::hash_key).await?;
         let rules = config.rules();
-        Ok(Arc::new(Self { db, config, clock, rules }))
+        let post = Post::new(&config)?;
+        Ok(Arc::new(Self { db, config, clock, rules, key, uses: Uses::default(), post }))
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Post {
+    fn new(config: &Config) -> Result<Self, StartError> {
+        let sender: Sender = config.mail.from.parse().map_err(|error| {
+            StartError::Mail(format!("mail.from {:?}: {error}", config.mail.from))
+        })?;
+        let transport = match config.mail.smtp_url.clone() {
+            Some(url) => {
+                let smtp = Smtp::new(url, sender.clone(), Timeouts::default());
+                Transport::Smtp(Box::new(smtp.map_err(StartError::Mail)?))
+            }
+            None => {
+                let capture = Capture::open(&config.data_dir, sender.clone());
+                Transport::Capture(capture.map_err(StartError::Mailbox)?)
+            }
+        };
+        let brand = Brand::from(&config.brand);
+        Ok(Self { transport, health: Health::default(), sender, brand })
     }
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,8 +12,12 @@ use super::CliError;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
+use crate::jobs::{self, Jobs};
 use crate::web;
 use crate::web::server::Limits;
+
+/// How long jobs may go on after the last request: less than the ten seconds a stop may take.
+const JOBS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Serve the portal until SIGTERM or Ctrl-C
 #[derive(Debug, clap::Args)]
@@ -39,7 +44,10 @@ pub async fn run(_args: Args, config: Config) -> Result<(), CliError> {
     let app = App::start(config, Clock::System).await?;
     let address = listener.local_addr()?;
     tracing::info!(%address, public_url = %app.config.server.public_url, "serving");
+    let jobs = Jobs::start(&app);
     web::server::serve(listener, web::edge(Arc::clone(&app), Limits::default()), stop).await;
+    jobs.finish(JOBS_PATIENCE).await;
+    jobs::uses::write(&app).await.ok();
     app.db.clone().close().await;
     tracing::info!("stopped");
     Ok(())

@@ -83,3 +83,8 @@ fn opens_for(state: &CodeState, typed: &[u8; 32], now: Millis) -> Option<i64> {
 fn digest(key: &HashKey, request_id: i64, code: &str) -> [u8; 32] {
     key.digest("code", &[&request_id.to_be_bytes(), code.as_bytes()])
 }
+
+/// Forgets requests for links that are long past.
+pub fn forget_old(tx: &mut Tx<'_>, now: Millis) -> Result<u64, Error> {
+    Ok(store::link_requests::purge(tx, now.minus(REMEMBERED))?)
+}

@@ -101,3 +101,8 @@ pub(in crate::domain) fn reserve(
         _ => Err(Error::IdempotencyMismatch),
     }
 }
+
+/// Forgets keys that are long past.
+pub fn forget_old(tx: &mut Tx<'_>, now: Millis) -> Result<u64, Error> {
+    Ok(store::idempotency::purge(tx, now.minus(KEPT))?)
+}

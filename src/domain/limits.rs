@@ -67,6 +67,11 @@ pub fn hit(
     Ok(())
 }
 
+/// Forgets hits that count no more.
+pub fn forget_old(tx: &mut Tx<'_>, now: Millis) -> Result<u64, Error> {
+    Ok(store::limits::purge(tx, now)?)
+}
+
 impl Limit {
     fn slice_of(&self, now: Millis) -> Millis {
         let length = i64::try_from(self.slice.as_millis()).unwrap_or(1).max(1);

@@ -228,14 +228,19 @@ pub fn request(
     Ok(request_id)
 }
 
-/// Looks at requests that wait: whose address it is, and whether they may be mailed. Returns how
-/// many; when it is as many as one call takes, there may be more.
+/// Whether any request waits to be looked at.
+pub fn any_request_waits(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    Ok(store::link_requests::any_waiting(tx)?)
+}
+
+/// Looks at requests that wait: whose address it is, and whether they may be mailed. Returns
+/// whether there may be more.
 pub fn work_requests(
     tx: &mut Tx<'_>,
     rules: &Rules,
     key: &HashKey,
     now: Millis,
-) -> Result<usize, Error> {
+) -> Result<bool, Error> {
     let waiting = store::link_requests::take_waiting(tx, REQUESTS_AT_ONCE)?;
     for request in &waiting {
         let email = Email::from_store(request.email.clone());
@@ -249,7 +254,7 @@ pub fn work_requests(
             mails::portal_link(tx, &customer, reference.as_ref(), request.id, now)?;
         }
     }
-    Ok(waiting.len())
+    Ok(i64::try_from(waiting.len()).is_ok_and(|count| count == REQUESTS_AT_ONCE))
 }
 
 /// Counts for known and unknown addresses alike: the limit tells nothing either.
@@ -276,4 +281,36 @@ fn may_be_mailed(
 /// Forgets links that expired long ago. Returns how many.
 pub fn forget_old(tx: &mut Tx<'_>, now: Millis) -> Result<u64, Error> {
     Ok(store::links::purge(tx, now.minus(REMEMBERED))?)
+}
+
+/// How long links work, in words for people: `7 days`, `1 hour`.
+pub fn in_words_of_time(ttl: Duration) -> String {
+    let seconds = ttl.as_secs();
+    let (count, unit) = match seconds {
+        _ if seconds >= 86_400 && seconds % 86_400 == 0 => (seconds / 86_400, "day"),
+        _ if seconds >= 3_600 && seconds % 3_600 == 0 => (seconds / 3_600, "hour"),
+        _ if seconds >= 60 && seconds % 60 == 0 => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifetimes_read_well() {
+        for (seconds, words) in [
+            (604_800, "7 days"),
+            (86_400, "1 day"),
+            (43_200, "12 hours"),
+            (900, "15 minutes"),
+            (2, "2 seconds"),
+            (90, "90 seconds"),
+        ] {
+            assert_eq!(in_words_of_time(Duration::from_secs(seconds)), words);
+        }
+    }
 }

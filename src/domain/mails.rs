@@ -197,6 +197,11 @@ pub struct HandOver {
     pub code: Option<String>,
 }
 
+/// Whether a mail of `lane` is due.
+pub fn any_due(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<bool, Error> {
+    Ok(store::outbox::any_due(tx, lane, now)?)
+}
+
 /// Claims the next mail of `lane` and mints what it carries. A mail to a customer who has become
 /// inactive is given up on the way.
 pub fn hand_over(

@@ -12,6 +12,7 @@ pub mod customers;
 pub mod email;
 pub mod entries;
 pub mod idempotency;
+pub mod keys;
 pub mod limits;
 pub mod links;
 pub mod mails;
@@ -21,6 +22,7 @@ pub mod replies;
 pub mod staff;
 pub mod text;
 pub mod tickets;
+pub mod uses;
 
 use std::time::Duration;
 

@@ -27,6 +27,14 @@ impl From<Mailbox> for Sender {
     }
 }
 
+impl std::str::FromStr for Sender {
+    type Err = lettre::address::AddressError;
+
+    fn from_str(setting: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(setting.parse::<Mailbox>()?))
+    }
+}
+
 impl Sender {
     /// The domain of its address: the right side of every Message-ID and the name we greet
     /// SMTP servers with.

@@ -8,6 +8,7 @@
 pub mod capture;
 mod colours;
 pub mod compose;
+pub mod health;
 pub mod outbox;
 mod render;
 pub mod smtp;

@@ -66,6 +66,13 @@ pub fn insert(
     Ok(())
 }
 
+/// Whether nobody has looked at some request.
+pub fn any_waiting(tx: &mut Tx<'_>) -> Result<bool, DbError> {
+    let row: Option<(i64,)> =
+        tx.row("SELECT id FROM link_requests WHERE worked_at IS NULL LIMIT 1", params![])?;
+    Ok(row.is_some())
+}
+
 /// Takes requests nobody has looked at, oldest first, so that no other worker takes them too.
 pub fn take_waiting(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Waiting>, DbError> {
     let lock = tx.dialect().skip_locked();

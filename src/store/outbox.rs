@@ -33,7 +33,7 @@ pub struct NewMail<'a> {
 }
 
 /// A mail that was claimed for an attempt.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Claimed {
     /// The row.
     pub id: i64,
@@ -124,13 +124,13 @@ pub fn claim(
     )
 }
 
-/// When the next mail is due that is not now.
-pub fn next_due(tx: &mut Tx<'_>, lane: i64) -> Result<Option<Millis>, DbError> {
-    let row: Option<(Millis,)> = tx.row(
-        "SELECT due_at FROM outbox WHERE state = 'queued' AND lane = $1 ORDER BY due_at, id LIMIT 1",
-        params![lane],
+/// Whether a mail of `lane` is due.
+pub fn any_due(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<bool, DbError> {
+    let row: Option<(i64,)> = tx.row(
+        "SELECT id FROM outbox WHERE state = 'queued' AND lane = $1 AND due_at <= $2 LIMIT 1",
+        params![lane, now],
     )?;
-    Ok(row.map(|(due,)| due))
+    Ok(row.is_some())
 }
 
 /// Keeps the lease of `attempt` until `lease_until`. `false` if it is no longer this attempt's.

@@ -13,11 +13,11 @@ use crate::store;
 /// Tickets closed in one transaction at most, so that other writers get their turn.
 const BATCH: i64 = 50;
 
-/// Closes tickets that have been resolved for `tickets.auto_close_days`. Returns how many; when it
-/// is as many as one call takes, there may be more.
-pub fn close_due(tx: &mut Tx<'_>, rules: &Rules, now: Millis) -> Result<usize, Error> {
+/// Closes tickets that have been resolved for `tickets.auto_close_days`. Returns whether
+/// there may be more.
+pub fn close_due(tx: &mut Tx<'_>, rules: &Rules, now: Millis) -> Result<bool, Error> {
     if rules.auto_close_days == 0 {
-        return Ok(0);
+        return Ok(false);
     }
     let days = Duration::from_secs(u64::from(rules.auto_close_days) * 86_400);
     let due = store::tickets::resolved_until(tx, now.minus(days), BATCH)?;
@@ -29,5 +29,5 @@ pub fn close_due(tx: &mut Tx<'_>, rules: &Rules, now: Millis) -> Result<usize, E
             store::tickets::update(tx, &ticket)?;
         }
     }
-    Ok(due.len())
+    Ok(i64::try_from(due.len()).is_ok_and(|count| count == BATCH))
 }

@@ -1,0 +1,66 @@
+//! Openings of the portal and of tickets, gathered in memory and written in batches: never on a
+//! page's way, and never a change of the ticket.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Millis;
+use crate::db::Tx;
+use crate::domain::access::Viewer;
+use crate::error::Error;
+use crate::store;
+
+/// What was opened since the last batch was written.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// By link: how often, and when last.
+    links: HashMap<i64, (i64, Millis)>,
+    /// By customer and ticket: when last.
+    tickets: HashMap<(i64, i64), Millis>,
+}
+
+/// Gathers openings.
+#[derive(Debug, Default)]
+pub struct Uses(Mutex<Batch>);
+
+impl Uses {
+    /// Notes that the portal was opened with the viewer's link.
+    pub fn portal_opened(&self, viewer: &Viewer, now: Millis) {
+        let mut batch = self.lock();
+        let (uses, last) = batch.links.entry(viewer.link_id).or_insert((0, now));
+        *uses += 1;
+        *last = now;
+    }
+
+    /// Notes that the viewer saw a ticket.
+    pub fn ticket_seen(&self, viewer: &Viewer, ticket_id: i64, now: Millis) {
+        self.lock().tickets.insert((viewer.customer_id, ticket_id), now);
+    }
+
+    /// Takes what was gathered; none if there is nothing to write.
+    pub fn take(&self) -> Option<Batch> {
+        let batch = std::mem::take(&mut *self.lock());
+        (!batch.links.is_empty() || !batch.tickets.is_empty()).then_some(batch)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Batch> {
+        // A panic elsewhere leaves at worst a count that is one short.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes a batch.
+pub fn write(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), Error> {
+    // In the order of their keys, so that two processes cannot wait for each other.
+    let mut links: Vec<_> = batch.links.iter().collect();
+    links.sort_unstable();
+    for (&link_id, &(uses, last)) in links {
+        store::links::add_uses(tx, link_id, uses, last)?;
+    }
+    let mut tickets: Vec<_> = batch.tickets.iter().collect();
+    tickets.sort_unstable();
+    for (&(customer_id, ticket_id), &at) in tickets {
+        store::reads::put(tx, customer_id, ticket_id, at)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Hands mails over: claims one with a lease, sends it with no transaction open, and settles it if
+//! the lease is still its own.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::domain::email::Email;
+use crate::domain::links;
+use crate::domain::mails::{self, HandOver};
+use crate::error::Error;
+use crate::mail::outbox;
+use crate::mail::{self, Letter, Mail, Minted, SendError};
+
+const SIGN_IN: i64 = 0;
+const NOTICES: i64 = 1;
+/// How often the lease of a slow attempt is renewed.
+const RENEW: Duration = Duration::from_secs(20);
+
+/// Hands over the next mail, sign-in mails first. Returns whether there was one.
+pub async fn next(app: &App) -> Result<bool, Error> {
+    Ok(next_sign_in(app).await? || next_of(app, NOTICES).await?)
+}
+
+/// Hands over the next sign-in mail. Returns whether there was one.
+pub async fn next_sign_in(app: &App) -> Result<bool, Error> {
+    next_of(app, SIGN_IN).await
+}
+
+async fn next_of(app: &App, lane: i64) -> Result<bool, Error> {
+    let now = app.clock.now();
+    if app.post.health.is_waiting(now) {
+        return Ok(false);
+    }
+    if !app.db.read(move |tx| mails::any_due(tx, lane, now)).await? {
+        return Ok(false);
+    }
+    let (rules, key) = (app.rules.clone(), app.key);
+    let taken = app.db.write(move |tx| mails::hand_over(tx, &rules, &key, lane, now)).await?;
+    let Some(hand_over) = taken else { return Ok(false) };
+    let outcome = match letter(app, &hand_over) {
+        Ok(letter) => send(app, &hand_over, &letter).await,
+        Err(reason) => Err(SendError::Refused { reason }),
+    };
+    settle(app, hand_over, outcome).await?;
+    Ok(true)
+}
+
+/// Puts the mail into words. The reason it cannot be is a bug or a newer version's mail.
+fn letter(app: &App, hand_over: &HandOver) -> Result<Letter, String> {
+    let claimed = &hand_over.claimed;
+    let mail: Mail = serde_json::from_str(&claimed.content).map_err(|error| error.to_string())?;
+    let minted = Minted {
+        link: Some(link(app, hand_over)),
+        code: hand_over.code.clone(),
+        valid_for: links::in_words_of_time(app.rules.link_ttl),
+    };
+    let rendered =
+        mail::render(&mail, &app.post.brand, &minted).map_err(|error| error.to_string())?;
+    Ok(Letter {
+        message_id: format!("{}@{}", claimed.message_id, app.post.sender.domain()),
+        kind: mail.kind(),
+        to: Email::from_store(claimed.recipient.clone()),
+        at: claimed.created_at,
+        thread: mail.thread().map(str::to_owned),
+        rendered,
+    })
+}
+
+/// The portal for a customer, the desk for staff; always below the public URL.
+fn link(app: &App, hand_over: &HandOver) -> String {
+    let public_url = app.config.server.public_url.as_str();
+    let reference = hand_over.reference.as_ref();
+    match (&hand_over.token, reference) {
+        (Some(token), _) => links::url(public_url, reference, token),
+        (None, Some(reference)) => {
+            format!("{}/admin/tickets/{reference}", public_url.trim_end_matches('/'))
+        }
+        (None, None) => format!("{}/admin", public_url.trim_end_matches('/')),
+    }
+}
+
+/// Sends, and keeps the lease while the mail server takes its time.
+async fn send(app: &App, hand_over: &HandOver, letter: &Letter) -> Result<(), SendError> {
+    let sending = app.post.transport.send(letter);
+    tokio::pin!(sending);
+    loop {
+        tokio::select! {
+            outcome = &mut sending => return outcome,
+            () = tokio::time::sleep(RENEW) => {
+                let (claimed, now) = (hand_over.claimed.clone(), app.clock.now());
+                if let Err(error) = app.db.write(move |tx| outbox::renew(tx, &claimed, now)).await {
+                    tracing::warn!(%error, "the lease of a mail could not be renewed");
+                }
+            }
+        }
+    }
+}
+
+async fn settle(
+    app: &App,
+    hand_over: HandOver,
+    outcome: Result<(), SendError>,
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    let claimed = hand_over.claimed;
+    let (kind, attempt) = (claimed.kind.clone(), claimed.attempt);
+    let own = match outcome {
+        Ok(()) => {
+            app.post.health.resume();
+            app.db.write(move |tx| outbox::settle(tx, &claimed, now)).await?
+        }
+        Err(SendError::Later { reason }) => {
+            tracing::warn!(kind, attempt, reason, "a mail was not taken and is tried again");
+            app.db.write(move |tx| outbox::defer(tx, &claimed, &reason, now)).await?
+        }
+        Err(SendError::Refused { reason }) => {
+            tracing::warn!(kind, attempt, reason, "a mail was refused and is given up");
+            app.db.write(move |tx| outbox::give_up(tx, &claimed, &reason, now)).await?
+        }
+        Err(SendError::Paused { reason }) => {
+            let until = app.post.health.stop(&reason, now);
+            app.db.write(move |tx| outbox::hold(tx, &claimed, &reason, until)).await?
+        }
+    };
+    if !own {
+        tracing::warn!(kind, attempt, "a mail was settled by another worker meanwhile");
+    }
+    Ok(())
+}

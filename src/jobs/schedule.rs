@@ -1,0 +1,35 @@
+//! All recurring work on one screen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{deliver, repeat, requests, tidy, uses};
+use crate::app::App;
+
+/// Mails handed over at the same time, beside the one that is kept free for sign-in mails.
+const DELIVERIES: usize = 3;
+
+/// Spawns every job on `tasks`.
+pub fn spawn_all(app: &Arc<App>, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
+    let soon = Duration::from_millis(250);
+    let minutes = |count: u64| Duration::from_secs(60 * count);
+    macro_rules! every {
+        ($name:literal, $pause:expr, $work:expr) => {
+            tasks.spawn(repeat($name, Arc::clone(app), $pause, stopped.clone(), $work))
+        };
+    }
+    // Who waits at the door never waits behind news.
+    every!("sign-in mails", soon, |app| async move { deliver::next_sign_in(&app).await });
+    for _ in 0..DELIVERIES {
+        every!("mails", soon, |app| async move { deliver::next(&app).await });
+    }
+    // Requests are looked at in steps, not at once: what a request sets off cannot be felt in the
+    // time of the next one.
+    every!("link requests", soon, |app| async move { requests::work(&app).await });
+    every!("openings", Duration::from_secs(1), |app| async move { uses::write(&app).await });
+    every!("closing", minutes(1), |app| async move { tidy::close(&app).await });
+    every!("forgetting", minutes(10), |app| async move { tidy::forget(&app).await });
+}
