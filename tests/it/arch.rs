@@ -141,19 +141,22 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every Rust file of the product, relative to the package. A `…tests.rs` is a test module,
-/// whose `cfg(test)` stands where it is declared.
+/// Every Rust file of the product, relative to the package. A `…tests.rs` or a folder `tests` is a test
+/// module, whose `cfg(test)` stands where it is declared.
 fn sources() -> BTreeSet<PathBuf> {
     let mut files = BTreeSet::new();
     let mut folders = vec![root().join("src")];
     while let Some(folder) = folders.pop() {
         for item in std::fs::read_dir(folder).unwrap() {
             let path = item.unwrap().path();
+            let is_test =
+                path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
+            if is_test {
+                continue;
+            }
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs")
-                && !path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
-            {
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
                 files.insert(path.strip_prefix(root()).unwrap().to_owned());
             }
         }

@@ -122,6 +122,17 @@ async fn refusals_are_accessible() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_first_visit_is_light() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    stage.browser.open(&stage.doorkey.url("/portal")).await;
+    stage.browser.find("field", "Email").await;
+    let (requests, bytes) = stage.browser.traffic().await;
+    println!("a first visit: {requests} requests, {bytes} bytes");
+    assert!((1..=6).contains(&requests), "{requests} requests");
+    assert!((1_000..=60 * 1024).contains(&bytes), "{bytes} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_javascript_the_page_says_what_it_needs() {
     let Some(stage) = Stage::set(&[]).await else { return };
     let off = json!({ "value": true });

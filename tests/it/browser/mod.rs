@@ -2,6 +2,7 @@
 //! server. Each starts its own of everything.
 
 mod access;
+mod demo;
 mod keyboard;
 mod looks;
 mod replies;
@@ -70,6 +71,11 @@ impl Stage {
         let id = &list["items"][0]["id"];
         id.as_str().map_or_else(|| id.to_string(), str::to_owned)
     }
+}
+
+/// Whether a word is an e-mail address, as far as tests have to tell.
+fn is_address(word: &str) -> bool {
+    word.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -312,15 +312,39 @@ impl Browser {
 
     /// Every request since the last time: its address without the fragment, and its Referer.
     pub async fn requests(&self) -> Vec<(String, String)> {
-        let log = self.driver().get_log("performance").await.unwrap();
-        log.iter()
-            .map(|entry| serde_json::from_str::<Value>(&entry.message).unwrap())
-            .filter(|event| event["message"]["method"] == "Network.requestWillBeSent")
+        let sent = self.network("Network.requestWillBeSent").await;
+        sent.iter()
             .map(|event| {
-                let request = &event["message"]["params"]["request"];
+                let request = &event["request"];
                 let referer = request["headers"]["Referer"].as_str().unwrap_or_default();
                 (request["url"].as_str().unwrap().to_owned(), referer.to_owned())
             })
+            .collect()
+    }
+
+    /// How many answers came over the network since the last time, and their bytes on the wire,
+    /// heads included.
+    pub async fn traffic(&self) -> (usize, u64) {
+        let loaded = self.network("Network.loadingFinished").await;
+        let sizes = loaded.iter().filter_map(|event| event["encodedDataLength"].as_f64());
+        let sizes: Vec<f64> = sizes.filter(|size| *size > 0.0).collect();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "sizes of files"
+        )]
+        let total = sizes.iter().sum::<f64>() as u64;
+        (sizes.len(), total)
+    }
+
+    /// The parameters of every event of this name since the last time.
+    async fn network(&self, name: &str) -> Vec<Value> {
+        let log = self.driver().get_log("performance").await.unwrap();
+        let events = log.iter().map(|entry| serde_json::from_str::<Value>(&entry.message).unwrap());
+        let events = events.map(|event| event["message"].clone());
+        events
+            .filter(|event| event["method"] == name)
+            .map(|event| event["params"].clone())
             .collect()
     }
 
