@@ -28,7 +28,8 @@ function day(at, now) {
 function write(element, now) {
   const at = new Date(element.dateTime);
   if (Number.isNaN(at.getTime())) return;
-  const moment = `${day(at, now)}, ${clockTime.format(at)}`;
+  // "5:00 p.m." stays on one line.
+  const moment = `${day(at, now)}, ${clockTime.format(at).replace(/\s/g, "\u00a0")}`;
   element.title = whole.format(at);
   switch (element.dataset.time) {
     case "day":
