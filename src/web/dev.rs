@@ -1,16 +1,65 @@
 //! The captured mailbox: what would have been sent, readable while no mail server is set.
 
 use askama::Template;
+use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::response::{Html, IntoResponse};
+use axum::routing::get;
 use linkify::{LinkFinder, LinkKind};
 
 use crate::clock::Millis;
+use crate::error::Error;
+use crate::mail::capture::{Capture, Captured};
+use crate::web::ctx::{Ctx, Shared};
+use crate::web::input::Segments;
+use crate::web::reply::{self, Reply};
 use crate::web::site::{Site, time};
+
+/// The mailbox's addresses. Whoever reads them can open every portal, so they are served only
+/// while mail is captured and the public address is the machine's own.
+pub fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/dev/mailbox", get(list))
+        .route("/dev/mailbox/{id}", get(show))
+        .route("/dev/mailbox/{id}/html", get(show_html))
+}
+
+/// The mailbox, if there is one: otherwise its addresses are not there.
+fn capture(ctx: &Ctx) -> Result<&Capture, Error> {
+    ctx.app.capture.as_ref().ok_or(Error::NotFound)
+}
+
+fn find(ctx: &Ctx, id: &str) -> Result<Mail, Error> {
+    capture(ctx)?.find(id).map(Mail::from).ok_or(Error::NotFound)
+}
+
+async fn list(ctx: Ctx) -> Reply {
+    let mails: Vec<Mail> = capture(&ctx)?.list().into_iter().map(Mail::from).collect();
+    reply::page(&Mailbox { site: &ctx.site, mails: &mails })
+}
+
+async fn show(ctx: Ctx, Segments(id): Segments<String>) -> Reply {
+    let mail = find(&ctx, &id)?;
+    reply::page(&MailPage { site: &ctx.site, mail: &mail })
+}
+
+/// The HTML part as a mail program would show it: with its own styles, without script, in a
+/// sandbox that is no part of this site.
+async fn show_html(ctx: Ctx, Segments(id): Segments<String>) -> Reply {
+    const POLICY: HeaderValue = HeaderValue::from_static(
+        "sandbox allow-popups allow-top-navigation-by-user-activation; default-src 'none'; \
+         style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'",
+    );
+    let mail = find(&ctx, &id)?;
+    Ok(([(CONTENT_SECURITY_POLICY, POLICY)], Html(mail.html)).into_response())
+}
 
 /// A captured mail.
 #[derive(Clone, Debug)]
 pub struct Mail {
-    /// Its number.
-    pub id: i64,
+    /// Its name in the mailbox.
+    pub id: String,
     /// Who sends.
     pub from: String,
     /// To whom.
@@ -23,6 +72,22 @@ pub struct Mail {
     pub text: String,
     /// Its HTML part.
     pub html: String,
+}
+
+impl From<Captured> for Mail {
+    fn from(captured: Captured) -> Self {
+        let mut headers = captured.headers.into_iter();
+        let from = headers.find(|(name, _)| name.eq_ignore_ascii_case("from"));
+        Self {
+            id: captured.id,
+            from: from.map(|(_, value)| value).unwrap_or_default(),
+            to: captured.to,
+            subject: captured.subject,
+            at: Millis(captured.at),
+            text: captured.text,
+            html: captured.html,
+        }
+    }
 }
 
 /// `/dev/mailbox`: all of them, newest first.

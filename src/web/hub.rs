@@ -19,6 +19,11 @@ pub struct Hub<'a> {
     pub site: &'a Site,
 }
 
+/// `/admin`
+pub async fn admin(ctx: Ctx) -> Reply {
+    reply::page(&Admin { site: &ctx.site })
+}
+
 /// `/admin`: says plainly what is not there.
 #[derive(Template)]
 #[template(path = "admin.html")]

@@ -1,11 +1,71 @@
 //! The list of a customer's tickets: what the page says and where its links lead.
 
 use askama::Template;
+use axum::http::HeaderValue;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::domain::tickets::{Counts, Status, Summary};
-use crate::web::portal::Reader;
+use super::{Reader, explain, fragment, holds, shell, tag, unchanged};
+use crate::db::Tx;
+use crate::domain::access;
+use crate::domain::page::Page;
+use crate::domain::tickets::{self, Counts, ListFilter, Status, Summary};
+use crate::error::Error;
+use crate::web::ctx::Ctx;
+use crate::web::input::Query;
+use crate::web::reply::Reply;
 use crate::web::site::{Site, time};
+
+/// How many tickets a page has.
+const PAGE: i64 = 20;
+/// Longest search, in characters; what is longer is cut, because a page has no field to blame.
+const SEARCH_MAX: usize = 200;
+
+/// `/portal`
+pub async fn show(ctx: Ctx, Query(mut fields): Query) -> Reply {
+    if !ctx.has_authorization() {
+        return shell(&ctx);
+    }
+    let filter = ListFilter {
+        status: fields.optional_string("status").as_deref().and_then(Status::parse),
+        query: fields.optional_string("q").map(|query| query.chars().take(SEARCH_MAX).collect()),
+        cursor: fields.optional_string("cursor"),
+        limit: PAGE,
+    };
+    match read(&ctx, filter.clone()).await {
+        Ok(read) => answer(&ctx, &filter, &read),
+        Err(error) => explain(error),
+    }
+}
+
+/// What the page shows, read at one moment.
+type Read = (Reader, Counts, Page<Summary>);
+
+async fn read(ctx: &Ctx, filter: ListFilter) -> Result<Read, Error> {
+    let (token, now) = (ctx.token()?, ctx.now);
+    let searches = filter.query.is_some();
+    let work = move |tx: &mut Tx<'_>| {
+        let viewer = access::viewer(tx, &token, now)?;
+        let counts = tickets::counts(tx, &viewer)?;
+        let page = tickets::list_for_customer(tx, &viewer, &filter)?;
+        Ok::<_, Error>((viewer.into(), counts, page))
+    };
+    // A search may visit every ticket of the customer.
+    if searches { ctx.app.db.scan(work).await } else { ctx.app.db.read(work).await }
+}
+
+fn answer(ctx: &Ctx, filter: &ListFilter, (reader, counts, page): &Read) -> Reply {
+    let list = List {
+        site: &ctx.site,
+        reader,
+        counts: *counts,
+        status: filter.status,
+        query: filter.query.as_deref().unwrap_or_default(),
+        tickets: &page.items,
+        next: page.next.as_deref(),
+    };
+    let tag: HeaderValue = tag(ctx, &[&format!("{reader:?} {counts:?} {filter:?} {page:?}")]);
+    if holds(ctx, &tag) { Ok(unchanged(tag)) } else { fragment(&list, &tag) }
+}
 
 /// The list as a fragment.
 #[derive(Template)]

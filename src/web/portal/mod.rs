@@ -8,9 +8,25 @@ pub mod ticket;
 mod tests;
 
 use askama::Template;
+use axum::Router;
+use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 
 use crate::clock::Millis;
+use crate::domain::access::Viewer;
+use crate::error::Error;
+use crate::web::ctx::{Ctx, Shared};
+use crate::web::reply::{self, Reply};
 use crate::web::site::Site;
+
+/// The customer's addresses.
+pub fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/portal", get(list::show))
+        .route("/portal/tickets/{reference}", get(ticket::show))
+}
 
 /// Who reads a page, as the page names them.
 #[derive(Clone, Debug)]
@@ -21,6 +37,12 @@ pub struct Reader {
     pub name: String,
     /// When their link ends.
     pub expires_at: Millis,
+}
+
+impl From<Viewer> for Reader {
+    fn from(viewer: Viewer) -> Self {
+        Self { email: viewer.email.to_string(), name: viewer.name, expires_at: viewer.expires_at }
+    }
 }
 
 impl Reader {
@@ -56,3 +78,56 @@ impl Refused {
 #[derive(Template)]
 #[template(path = "portal/missing.html")]
 pub struct Missing;
+
+/// The shell, for a plain navigation. It may be kept, but is asked for again each time: it names
+/// the script and stylesheet of this version.
+fn shell(ctx: &Ctx) -> Reply {
+    let mut response = reply::page(&Shell { site: &ctx.site })?;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(VARY, VARIES);
+    Ok(response)
+}
+
+/// One address has two answers: which one depends on these.
+const VARIES: HeaderValue = HeaderValue::from_static("authorization, accept");
+
+/// A fragment with the tag by which a later request can ask whether it is still the same.
+fn fragment(template: &impl Template, tag: &HeaderValue) -> Reply {
+    let mut response = reply::page(template)?;
+    response.headers_mut().insert(ETAG, tag.clone());
+    response.headers_mut().insert(VARY, VARIES);
+    Ok(response)
+}
+
+/// Nothing new since the tag that the request names.
+fn unchanged(tag: HeaderValue) -> Response {
+    (StatusCode::NOT_MODIFIED, [(ETAG, tag), (VARY, VARIES)]).into_response()
+}
+
+/// Whether the request holds what `tag` names already (RFC 9110 §13.1.2).
+fn holds(ctx: &Ctx, tag: &HeaderValue) -> bool {
+    let name: HeaderName = IF_NONE_MATCH;
+    ctx.header(name.as_str()).is_some_and(|held| held.as_bytes() == tag.as_bytes())
+}
+
+/// A tag over what the page is made of. The stylesheet's name stands for this version's look.
+fn tag(ctx: &Ctx, parts: &[&str]) -> HeaderValue {
+    let text = format!("{}\n{}", ctx.site.assets.url("portal.css"), parts.join("\n"));
+    let hash = crate::ids::sha256(text.as_bytes());
+    let hex: String = hash[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::from_str(&format!("\"{hex}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// What of an error is a fragment of its own: a refused link and a ticket that is not found.
+fn explain(error: Error) -> Reply {
+    let (status, mut response) = match error {
+        Error::LinkExpired => (StatusCode::UNAUTHORIZED, reply::page(&Refused { expired: true })?),
+        Error::LinkInvalid => (StatusCode::UNAUTHORIZED, reply::page(&Refused { expired: false })?),
+        Error::NotFound => (StatusCode::NOT_FOUND, reply::page(&Missing)?),
+        other => return Err(other.into()),
+    };
+    *response.status_mut() = status;
+    response.headers_mut().insert(VARY, VARIES);
+    Ok(response)
+}

@@ -168,6 +168,8 @@ fn detail(status: Status) -> Detail {
         timeline.push(entry(10, Kind::StatusChanged, By::System, None, None, Some(status)));
     }
     Detail {
+        ticket_id: 1,
+        version: 1,
         summary: Summary { status, ..tickets()[0].clone() },
         description: "Since Luc changed the battery on Monday the keypad in the kitchen beeps once a minute. The display says “CHECK ZONE 4”. We switched it off and on again, no change.".into(),
         priority: Priority::High,
@@ -197,7 +199,7 @@ fn ticket(site: &Site, status: Status) -> String {
 
 fn mail() -> Mail {
     Mail {
-        id: 1,
+        id: "1".into(),
         from: "RFS Support <support@localhost>".into(),
         to: "ana@cafe-lumen.example".into(),
         subject: "Your link to RFS Support".into(),

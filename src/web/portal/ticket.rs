@@ -1,12 +1,86 @@
 //! One ticket: what the page says of it and of each thing that happened.
 
+use std::sync::Arc;
+
 use askama::Template;
+use axum::http::HeaderValue;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::{Reader, explain, fragment, holds, shell, tag, unchanged};
+use crate::db::Tx;
 use crate::domain::entries::{By, Entry, Kind};
-use crate::domain::tickets::{Detail, Status};
-use crate::web::portal::Reader;
+use crate::domain::tickets::{self, Detail, Status};
+use crate::domain::access::{self, Viewer};
+use crate::error::Error;
+use crate::ids::Reference;
+use crate::web::ctx::Ctx;
+use crate::web::input::{Query, Segments};
+use crate::web::reply::Reply;
 use crate::web::site::{Site, initials, plain_direction, prose, time};
+
+/// `/portal/tickets/{reference}`
+pub async fn show(ctx: Ctx, Segments(text): Segments<String>, Query(mut fields): Query) -> Reply {
+    if !ctx.has_authorization() {
+        return shell(&ctx);
+    }
+    let before = fields.optional_string("before");
+    match answer(&ctx, Reference::parse(&text), before).await {
+        Ok(reply) => reply,
+        Err(error) => explain(error),
+    }
+}
+
+/// A request that holds what is current costs one look at the link and one at the version.
+async fn answer(
+    ctx: &Ctx,
+    reference: Option<Reference>,
+    before: Option<String>,
+) -> Result<Reply, Error> {
+    let (viewer, reference, version) = look(ctx, reference).await?;
+    let current = name(ctx, &reference, before.as_deref(), version);
+    if holds(ctx, &current) {
+        return Ok(Ok(unchanged(current)));
+    }
+    let (reader, part) = (viewer.clone(), before.clone());
+    let work = move |tx: &mut Tx<'_>| tickets::detail(tx, &reader, &reference, part.as_deref());
+    let ticket = ctx.app.db.read(work).await?;
+    note_reading(ctx, &viewer, &ticket);
+    let current = name(ctx, &ticket.summary.reference, before.as_deref(), ticket.version);
+    let reopens = ctx.app.rules.reopen_on_reply;
+    let page = Ticket { site: &ctx.site, reader: &viewer.into(), ticket: &ticket, reopens };
+    Ok(fragment(&page, &current))
+}
+
+async fn look(
+    ctx: &Ctx,
+    reference: Option<Reference>,
+) -> Result<(Viewer, Reference, i64), Error> {
+    let (token, now) = (ctx.token()?, ctx.now);
+    let work = move |tx: &mut Tx<'_>| {
+        let viewer = access::viewer(tx, &token, now)?;
+        let reference = reference.clone().ok_or(Error::NotFound)?;
+        let version = tickets::version(tx, &viewer, &reference)?;
+        Ok((viewer, reference, version))
+    };
+    ctx.app.db.read(work).await
+}
+
+/// Notes that the ticket was opened, beside the answer: no page waits for a write, and a mark
+/// that is lost with the process shows the ticket as new once more.
+fn note_reading(ctx: &Ctx, viewer: &Viewer, ticket: &Detail) {
+    let (app, now) = (Arc::clone(&ctx.app), ctx.now);
+    let (customer_id, ticket_id) = (viewer.customer_id, ticket.ticket_id);
+    tokio::spawn(async move {
+        let work = move |tx: &mut Tx<'_>| access::note_reading(tx, customer_id, ticket_id, now);
+        if let Err(error) = app.db.write(work).await {
+            tracing::warn!(%error, "a reading was not noted");
+        }
+    });
+}
+
+fn name(ctx: &Ctx, reference: &Reference, before: Option<&str>, version: i64) -> HeaderValue {
+    tag(ctx, &[reference.as_str(), before.unwrap_or_default(), &version.to_string()])
+}
 
 /// The ticket as a fragment.
 #[derive(Template)]
