@@ -103,3 +103,10 @@ export function refreshList(view, fresh) {
   if (button) offered?.replaceWith(button);
   else offered?.remove();
 }
+
+/** Takes the mark from a ticket that was just read. @param {HTMLElement} view @param {string} reference */
+export function markRead(view, reference) {
+  const card = find(`[data-reference="${reference}"]`, view);
+  card?.classList.remove("unread");
+  if (card) find(".new", card)?.remove();
+}

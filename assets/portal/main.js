@@ -6,7 +6,7 @@ import { askOtherTabs, counted, draft, keepAsked, listen, markRefused, takeFromA
 import { announce, busy, clearProblems, find, main, parse, show, template } from "./html.js";
 import { keepTimes, writeTimes } from "./times.js";
 import { endAll, sendAgain, sendCode, sendLink, showDoor, showEnded, showSent, signOut, tell, wantedTicket } from "./door.js";
-import { announceCount, appendTickets, bringTabIntoView, refreshList, searchAddress, stopResting, swapList, whenResting } from "./list.js";
+import { announceCount, appendTickets, bringTabIntoView, markRead, refreshList, searchAddress, stopResting, swapList, whenResting } from "./list.js";
 import { announceEntries, copyDraft, discardDraft, emptyReply, mergeTicket, prependEntries, referenceOf, remember, restoreDraft, sendReply, takeDraft, typed } from "./ticket.js";
 
 /** How often an open ticket is looked at, in milliseconds. */
@@ -119,6 +119,7 @@ async function comeBack(kept, y) {
   const mine = ++journey;
   busy(false);
   etag = kept.etag;
+  markRead(kept.view, lastTicket);
   show(kept.view, { focus: false });
   writeTimes(kept.view);
   scrollTo({ top: y, behavior: "instant" });

@@ -51,13 +51,3 @@ pub fn viewer(tx: &mut Tx<'_>, token: &Token, now: Millis) -> Result<Viewer, Err
         expires_at: opening.expires_at,
     })
 }
-
-/// Notes that a customer opened a ticket: what staff did before is no longer new to them.
-pub fn note_reading(
-    tx: &mut Tx<'_>,
-    customer_id: i64,
-    ticket_id: i64,
-    now: Millis,
-) -> Result<(), Error> {
-    Ok(store::reads::put(tx, customer_id, ticket_id, now)?)
-}

@@ -10,6 +10,7 @@ use linkify::{LinkFinder, LinkKind};
 
 use crate::clock::Millis;
 use crate::error::Error;
+use crate::mail::Transport;
 use crate::mail::capture::{Capture, Captured};
 use crate::web::ctx::{Ctx, Shared};
 use crate::web::input::Segments;
@@ -27,7 +28,10 @@ pub fn routes() -> Router<Shared> {
 
 /// The mailbox, if there is one: otherwise its addresses are not there.
 fn capture(ctx: &Ctx) -> Result<&Capture, Error> {
-    ctx.app.capture.as_ref().ok_or(Error::NotFound)
+    match &ctx.app.post.transport {
+        Transport::Capture(capture) if ctx.app.config.server.public_url.is_loopback() => Ok(capture),
+        _ => Err(Error::NotFound),
+    }
 }
 
 fn find(ctx: &Ctx, id: &str) -> Result<Mail, Error> {

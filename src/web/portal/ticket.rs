@@ -1,7 +1,5 @@
 //! One ticket: what the page says of it and of each thing that happened.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::http::HeaderValue;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -44,7 +42,7 @@ async fn answer(
     let (reader, part) = (viewer.clone(), before.clone());
     let work = move |tx: &mut Tx<'_>| tickets::detail(tx, &reader, &reference, part.as_deref());
     let ticket = ctx.app.db.read(work).await?;
-    note_reading(ctx, &viewer, &ticket);
+    ctx.app.uses.ticket_seen(&viewer, ticket.ticket_id, ctx.now);
     let current = name(ctx, &ticket.summary.reference, before.as_deref(), ticket.version);
     let reopens = ctx.app.rules.reopen_on_reply;
     let page = Ticket { site: &ctx.site, reader: &viewer.into(), ticket: &ticket, reopens };
@@ -63,19 +61,6 @@ async fn look(
         Ok((viewer, reference, version))
     };
     ctx.app.db.read(work).await
-}
-
-/// Notes that the ticket was opened, beside the answer: no page waits for a write, and a mark
-/// that is lost with the process shows the ticket as new once more.
-fn note_reading(ctx: &Ctx, viewer: &Viewer, ticket: &Detail) {
-    let (app, now) = (Arc::clone(&ctx.app), ctx.now);
-    let (customer_id, ticket_id) = (viewer.customer_id, ticket.ticket_id);
-    tokio::spawn(async move {
-        let work = move |tx: &mut Tx<'_>| access::note_reading(tx, customer_id, ticket_id, now);
-        if let Err(error) = app.db.write(work).await {
-            tracing::warn!(%error, "a reading was not noted");
-        }
-    });
 }
 
 fn name(ctx: &Ctx, reference: &Reference, before: Option<&str>, version: i64) -> HeaderValue {
