@@ -29,7 +29,9 @@ pub fn routes() -> Router<Shared> {
 /// The mailbox, if there is one: otherwise its addresses are not there.
 fn capture(ctx: &Ctx) -> Result<&Capture, Error> {
     match &ctx.app.post.transport {
-        Transport::Capture(capture) if ctx.app.config.server.public_url.is_loopback() => Ok(capture),
+        Transport::Capture(capture) if ctx.app.config.server.public_url.is_loopback() => {
+            Ok(capture)
+        }
         _ => Err(Error::NotFound),
     }
 }

@@ -30,6 +30,9 @@ use site::Site;
 fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(hub::show))
+        .route("/admin", get(hub::admin))
+        .merge(portal::routes())
+        .merge(dev::routes())
         .route("/assets/{file}", get(assets::show))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

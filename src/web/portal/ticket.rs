@@ -6,9 +6,9 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Reader, explain, fragment, holds, shell, tag, unchanged};
 use crate::db::Tx;
+use crate::domain::access::{self, Viewer};
 use crate::domain::entries::{By, Entry, Kind};
 use crate::domain::tickets::{self, Detail, Status};
-use crate::domain::access::{self, Viewer};
 use crate::error::Error;
 use crate::ids::Reference;
 use crate::web::ctx::Ctx;
@@ -49,10 +49,7 @@ async fn answer(
     Ok(fragment(&page, &current))
 }
 
-async fn look(
-    ctx: &Ctx,
-    reference: Option<Reference>,
-) -> Result<(Viewer, Reference, i64), Error> {
+async fn look(ctx: &Ctx, reference: Option<Reference>) -> Result<(Viewer, Reference, i64), Error> {
     let (token, now) = (ctx.token()?, ctx.now);
     let work = move |tx: &mut Tx<'_>| {
         let viewer = access::viewer(tx, &token, now)?;
