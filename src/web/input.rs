@@ -240,15 +240,19 @@ impl Fields {
 
     /// True or false; `otherwise` when it is absent or null.
     pub fn boolean(&mut self, name: &str, otherwise: bool) -> bool {
-        match self.take(name) {
-            None => otherwise,
-            Some(Value::Bool(yes)) => yes,
+        self.optional_boolean(name).unwrap_or(otherwise)
+    }
+
+    /// True or false; `None` when it is absent, null or (then noted) neither.
+    pub fn optional_boolean(&mut self, name: &str) -> Option<bool> {
+        match self.take(name)? {
+            Value::Bool(yes) => Some(yes),
             // A query string has no booleans, only their names.
-            Some(Value::String(text)) if text == "true" => true,
-            Some(Value::String(text)) if text == "false" => false,
-            Some(_) => {
+            Value::String(text) if text == "true" => Some(true),
+            Value::String(text) if text == "false" => Some(false),
+            _ => {
                 self.wrong(name, FieldCode::Malformed, "This must be true or false.");
-                otherwise
+                None
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Every URL, one line each.
 
+pub mod api;
 pub mod assets;
 pub mod ctx;
 pub mod dev;
@@ -36,6 +37,7 @@ fn routes() -> Router<Shared> {
         .route("/assets/{file}", get(assets::show))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .merge(api::routes())
 }
 
 /// Everything that `app` serves, within `limits`.

@@ -1,0 +1,64 @@
+//! A customer's links, for programs of the company.
+
+use axum::http::StatusCode;
+
+use super::json::{IssuedLink, LinkJson, List};
+use super::{id, program, reference_field};
+use crate::domain::links::{self, Reason};
+use crate::domain::staff::Role;
+use crate::web::ctx::Ctx;
+use crate::web::input::{Body, Query, Segments};
+use crate::web::reply::{self, Reply};
+
+/// `GET /api/v1/customers/{id}/links`: the newest first, without their tokens.
+pub async fn list(
+    ctx: Ctx,
+    Segments(segment): Segments<String>,
+    Query(mut fields): Query,
+) -> Reply {
+    program(&ctx, Role::Technician).await?;
+    let id = id(&segment)?;
+    let cursor = fields.optional_string("cursor");
+    let limit = i64::try_from(fields.limit()).unwrap_or(i64::MAX);
+    fields.finish()?;
+    let page = ctx.app.db.read(move |tx| links::list(tx, id, cursor.as_deref(), limit)).await?;
+    reply::ok(&List::of(page, LinkJson::from))
+}
+
+/// `POST /api/v1/customers/{id}/links`: the only time the URL is shown.
+pub async fn issue(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> Reply {
+    program(&ctx, Role::Admin).await?;
+    let id = id(&segment)?;
+    let mut fields = body.json()?;
+    let reference = fields.optional("ticket", reference_field);
+    fields.finish()?;
+    let (rules, now, wanted) = (ctx.app.rules.clone(), ctx.now, reference.clone());
+    let (link, token) = ctx
+        .app
+        .db
+        .write(move |tx| links::issue_by_hand(tx, &rules, id, wanted.as_ref(), Reason::Api, now))
+        .await?;
+    let public_url = ctx.app.config.server.public_url.as_str();
+    let issued = IssuedLink {
+        id: link.id.to_string(),
+        url: links::url(public_url, reference.as_ref(), &token),
+        expires_at: link.expires_at.rfc3339(),
+    };
+    reply::json(StatusCode::CREATED, &issued)
+}
+
+/// `DELETE /api/v1/customers/{id}/links/{link}`.
+pub async fn revoke(ctx: Ctx, Segments((customer, link)): Segments<(String, String)>) -> Reply {
+    let actor = program(&ctx, Role::Admin).await?;
+    let (customer, link, now) = (id(&customer)?, id(&link)?, ctx.now);
+    ctx.app.db.write(move |tx| links::revoke(tx, &actor, customer, link, now)).await?;
+    reply::no_content()
+}
+
+/// `DELETE /api/v1/customers/{id}/links`: all of them.
+pub async fn revoke_all(ctx: Ctx, Segments(segment): Segments<String>) -> Reply {
+    let actor = program(&ctx, Role::Admin).await?;
+    let (id, now) = (id(&segment)?, ctx.now);
+    ctx.app.db.write(move |tx| links::revoke_all(tx, &actor, id, now)).await?;
+    reply::no_content()
+}

@@ -1,0 +1,64 @@
+//! Customers, for programs of the company.
+
+use super::json::{CustomerJson, List};
+use super::{email_field, id, program};
+use crate::domain::customers::{self, CustomerChange, NewCustomer};
+use crate::domain::staff::Role;
+use crate::domain::text;
+use crate::web::ctx::Ctx;
+use crate::web::input::{Body, Query, Segments};
+use crate::web::reply::{self, Reply};
+
+/// `GET /api/v1/customers`.
+pub async fn list(ctx: Ctx, Query(mut fields): Query) -> Reply {
+    program(&ctx, Role::Technician).await?;
+    let query = fields.optional_line("q", text::QUERY).unwrap_or_default();
+    let cursor = fields.optional_string("cursor");
+    let limit = i64::try_from(fields.limit()).unwrap_or(i64::MAX);
+    fields.finish()?;
+    let page =
+        ctx.app.db.scan(move |tx| customers::list(tx, &query, cursor.as_deref(), limit)).await?;
+    reply::ok(&List::of(page, CustomerJson::from))
+}
+
+/// `POST /api/v1/customers`.
+pub async fn add(ctx: Ctx, body: Body) -> Reply {
+    program(&ctx, Role::Admin).await?;
+    let mut fields = body.json()?;
+    let email = fields.required("email", email_field);
+    let name = fields.optional_line("name", text::NAME).unwrap_or_default();
+    let phone = fields.optional_line("phone", text::PHONE).unwrap_or_default();
+    let company = fields.optional_line("company", text::NAME).unwrap_or_default();
+    let notes = fields.optional_text("notes", text::CUSTOMER_NOTES).unwrap_or_default();
+    let new = fields
+        .finish_with(|| email.map(|email| NewCustomer { email, name, phone, company, notes }))?;
+    let now = ctx.now;
+    let customer = ctx.app.db.write(move |tx| customers::add(tx, &new, now)).await?;
+    reply::created(&format!("/api/v1/customers/{}", customer.id), &CustomerJson::from(customer))
+}
+
+/// `GET /api/v1/customers/{id}`.
+pub async fn show(ctx: Ctx, Segments(segment): Segments<String>, Query(fields): Query) -> Reply {
+    program(&ctx, Role::Technician).await?;
+    let id = id(&segment)?;
+    fields.finish()?;
+    let customer = ctx.app.db.read(move |tx| customers::find(tx, id)).await?;
+    reply::ok(&CustomerJson::from(customer))
+}
+
+/// `PATCH /api/v1/customers/{id}`. The address cannot be changed.
+pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> Reply {
+    program(&ctx, Role::Admin).await?;
+    let id = id(&segment)?;
+    let mut fields = body.json()?;
+    let change = CustomerChange {
+        name: fields.optional_line("name", text::NAME),
+        phone: fields.optional_line("phone", text::PHONE),
+        company: fields.optional_line("company", text::NAME),
+        notes: fields.optional_text("notes", text::CUSTOMER_NOTES),
+        active: fields.optional_boolean("active"),
+    };
+    fields.finish()?;
+    let customer = ctx.app.db.write(move |tx| customers::change(tx, id, change.clone())).await?;
+    reply::ok(&CustomerJson::from(customer))
+}

@@ -1,0 +1,339 @@
+//! What the JSON API answers with. Ids are text: a JSON number holds 53 bits, an id 63.
+
+use serde::Serialize;
+
+use crate::domain::customers::Customer;
+use crate::domain::entries::{Entry, Visibility};
+use crate::domain::links::Link;
+use crate::domain::page::Page;
+use crate::domain::tickets::{self, Detail, Person, Ticket};
+
+/// A page of a list.
+#[derive(Serialize)]
+pub struct List<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// What `?cursor=` takes for the next page.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> List<T> {
+    /// The page as JSON, each item made by `item`.
+    pub fn of<R>(page: Page<R>, item: impl Fn(R) -> T) -> Self {
+        Self { items: page.items.into_iter().map(item).collect(), next_cursor: page.next }
+    }
+}
+
+/// A ticket in its customer's list.
+#[derive(Serialize)]
+pub struct Summary {
+    /// `TKT-7K3M9Q`.
+    pub reference: String,
+    /// What it is about.
+    pub subject: String,
+    /// `open`, `in_progress`, `resolved`, `closed`.
+    pub status: &'static str,
+    /// The technician's name.
+    pub assigned_to: Option<String>,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339: the last thing the customer can see.
+    pub updated_at: String,
+    /// Public notes and replies.
+    pub note_count: i64,
+    /// Whether staff did something visible since the customer last opened it.
+    pub unread: bool,
+}
+
+impl From<tickets::Summary> for Summary {
+    fn from(ticket: tickets::Summary) -> Self {
+        Self {
+            reference: ticket.reference.to_string(),
+            subject: ticket.subject,
+            status: ticket.status.as_str(),
+            assigned_to: ticket.assigned_to,
+            created_at: ticket.created_at.rfc3339(),
+            updated_at: ticket.updated_at.rfc3339(),
+            note_count: ticket.note_count,
+            unread: ticket.unread,
+        }
+    }
+}
+
+/// A ticket as its customer sees it whole.
+#[derive(Serialize)]
+pub struct OwnTicket {
+    /// What the list shows.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// What the customer said at first.
+    pub description: String,
+    /// `low`, `medium`, `high`, `urgent`.
+    pub priority: &'static str,
+    /// One of the configured list.
+    pub category: Option<String>,
+    /// How it was resolved.
+    pub resolution: Option<String>,
+    /// Whether a reply is taken.
+    pub can_reply: bool,
+    /// The newest entries, oldest first.
+    pub timeline: Vec<OwnEntry>,
+    /// What `?before=` takes for the entries before these.
+    pub earlier: Option<String>,
+}
+
+impl From<Detail> for OwnTicket {
+    fn from(ticket: Detail) -> Self {
+        Self {
+            can_reply: ticket.can_reply(),
+            description: ticket.description,
+            priority: ticket.priority.as_str(),
+            category: ticket.category,
+            resolution: ticket.resolution,
+            timeline: ticket.timeline.into_iter().map(OwnEntry::from).collect(),
+            earlier: ticket.earlier,
+            summary: ticket.summary.into(),
+        }
+    }
+}
+
+/// A timeline entry as the customer sees it.
+#[derive(Serialize)]
+pub struct OwnEntry {
+    /// Grows along the timeline.
+    pub id: String,
+    /// `created`, `status_changed`, `note`, `reply`, `resolution`, and for programs `assigned`.
+    pub kind: &'static str,
+    /// RFC 3339.
+    pub at: String,
+    /// Whose hand it is from, if they have a name the reader may know.
+    pub author: Option<String>,
+    /// What they wrote.
+    pub body: Option<String>,
+    /// The status before.
+    pub from: Option<&'static str>,
+    /// The status after.
+    pub to: Option<&'static str>,
+}
+
+impl From<Entry> for OwnEntry {
+    fn from(entry: Entry) -> Self {
+        Self {
+            id: entry.id.to_string(),
+            kind: entry.kind.as_str(),
+            at: entry.at.rfc3339(),
+            author: entry.author,
+            body: entry.body,
+            from: entry.from.map(tickets::Status::as_str),
+            to: entry.to.map(tickets::Status::as_str),
+        }
+    }
+}
+
+/// A timeline entry as staff and programs see it.
+#[derive(Serialize)]
+pub struct DeskEntry {
+    /// What the customer sees of it, if they see it.
+    #[serde(flatten)]
+    pub entry: OwnEntry,
+    /// `public` or `internal`.
+    pub visibility: &'static str,
+}
+
+impl From<Entry> for DeskEntry {
+    fn from(entry: Entry) -> Self {
+        let visibility = Visibility::as_str(entry.visibility);
+        Self { entry: entry.into(), visibility }
+    }
+}
+
+/// A ticket as staff and programs see it.
+#[derive(Serialize)]
+pub struct DeskTicket {
+    /// `TKT-7K3M9Q`.
+    pub reference: String,
+    /// What it is about.
+    pub subject: String,
+    /// What the customer said at first.
+    pub description: String,
+    /// `open`, `in_progress`, `resolved`, `closed`.
+    pub status: &'static str,
+    /// `low`, `medium`, `high`, `urgent`.
+    pub priority: &'static str,
+    /// One of the configured list.
+    pub category: Option<String>,
+    /// Whose it is.
+    pub customer: TicketCustomer,
+    /// Who works on it.
+    pub assignee: Option<TicketAssignee>,
+    /// How it was resolved.
+    pub resolution: Option<String>,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339: the last thing the customer can see.
+    pub updated_at: String,
+    /// Public notes and replies.
+    pub note_count: i64,
+}
+
+/// The customer of a ticket.
+#[derive(Serialize)]
+pub struct TicketCustomer {
+    /// The customer's id.
+    pub id: String,
+    /// Their address.
+    pub email: String,
+    /// Their name, empty if unknown.
+    pub name: String,
+}
+
+/// The technician of a ticket.
+#[derive(Serialize)]
+pub struct TicketAssignee {
+    /// Their address.
+    pub email: String,
+    /// Their name.
+    pub name: String,
+}
+
+impl From<Ticket> for DeskTicket {
+    fn from(ticket: Ticket) -> Self {
+        let Person { id, email, name } = ticket.customer;
+        let assignee = ticket
+            .assignee
+            .map(|person| TicketAssignee { email: person.email.to_string(), name: person.name });
+        Self {
+            reference: ticket.reference.to_string(),
+            subject: ticket.subject,
+            description: ticket.description,
+            status: ticket.status.as_str(),
+            priority: ticket.priority.as_str(),
+            category: ticket.category,
+            customer: TicketCustomer { id: id.to_string(), email: email.to_string(), name },
+            assignee,
+            resolution: ticket.resolution,
+            created_at: ticket.created_at.rfc3339(),
+            updated_at: ticket.updated_at.rfc3339(),
+            note_count: ticket.note_count,
+        }
+    }
+}
+
+/// A customer.
+#[derive(Serialize)]
+pub struct CustomerJson {
+    /// The customer's id.
+    pub id: String,
+    /// Cannot be changed once created.
+    pub email: String,
+    /// Empty if unknown.
+    pub name: String,
+    /// Empty if unknown.
+    pub phone: String,
+    /// Empty if unknown.
+    pub company: String,
+    /// What staff wrote about them.
+    pub notes: String,
+    /// Whether they get links and theirs work.
+    pub active: bool,
+    /// RFC 3339.
+    pub created_at: String,
+}
+
+impl From<Customer> for CustomerJson {
+    fn from(customer: Customer) -> Self {
+        Self {
+            id: customer.id.to_string(),
+            email: customer.email.to_string(),
+            name: customer.name,
+            phone: customer.phone,
+            company: customer.company,
+            notes: customer.notes,
+            active: customer.active,
+            created_at: customer.created_at.rfc3339(),
+        }
+    }
+}
+
+/// A link, without its token.
+#[derive(Serialize)]
+pub struct LinkJson {
+    /// The link's id.
+    pub id: String,
+    /// `requested`, `ticket_mail`, `staff`, `api`.
+    pub reason: &'static str,
+    /// RFC 3339.
+    pub issued_at: String,
+    /// RFC 3339.
+    pub expires_at: String,
+    /// RFC 3339.
+    pub last_used_at: Option<String>,
+    /// How often the portal was opened with it.
+    pub use_count: i64,
+    /// RFC 3339.
+    pub revoked_at: Option<String>,
+    /// Who revoked it, in words.
+    pub revoked_by: Option<String>,
+}
+
+impl From<Link> for LinkJson {
+    fn from(link: Link) -> Self {
+        Self {
+            id: link.id.to_string(),
+            reason: link.reason.as_str(),
+            issued_at: link.issued_at.rfc3339(),
+            expires_at: link.expires_at.rfc3339(),
+            last_used_at: link.last_used_at.map(|at| at.rfc3339()),
+            use_count: link.use_count,
+            revoked_at: link.revoked_at.map(|at| at.rfc3339()),
+            revoked_by: link.revoked_by,
+        }
+    }
+}
+
+/// A new link: the only time its URL is shown.
+#[derive(Serialize)]
+pub struct IssuedLink {
+    /// The link's id.
+    pub id: String,
+    /// Opens the portal.
+    pub url: String,
+    /// RFC 3339.
+    pub expires_at: String,
+}
+
+/// That a link was asked for.
+#[derive(Serialize)]
+pub struct LinkRequested {
+    /// The same for every address.
+    pub message: String,
+    /// The code in the mail is redeemed with it.
+    pub request_id: String,
+}
+
+/// A token for a code.
+#[derive(Serialize)]
+pub struct TokenJson {
+    /// The bearer token.
+    pub token: String,
+    /// RFC 3339.
+    pub expires_at: String,
+}
+
+/// Who is signed in.
+#[derive(Serialize)]
+pub struct Session {
+    /// The customer.
+    pub customer: SessionCustomer,
+    /// RFC 3339: when the link ends.
+    pub expires_at: String,
+}
+
+/// The customer of a session.
+#[derive(Serialize)]
+pub struct SessionCustomer {
+    /// Their address.
+    pub email: String,
+    /// Their name, empty if unknown.
+    pub name: String,
+}

@@ -1,0 +1,34 @@
+//! A customer asks for a link.
+
+use axum::http::StatusCode;
+
+use super::json::LinkRequested;
+use super::{email_field, reference_field};
+use crate::domain::links;
+use crate::web::ctx::Ctx;
+use crate::web::input::Body;
+use crate::web::reply::{self, Reply};
+
+/// `POST /api/v1/portal/links`: the same answer for every address, in what it says and in the time
+/// it takes. Whose address it is, a job looks up afterwards.
+pub async fn request(ctx: Ctx, body: Body) -> Reply {
+    let mut fields = body.json()?;
+    let email = fields.required("email", email_field);
+    let reference = fields.optional("ticket", reference_field);
+    let email = fields.finish_with(|| email)?;
+    let (rules, key, now) = (ctx.app.rules.clone(), ctx.app.key, ctx.now);
+    let network = ctx.network.clone();
+    let request_id = ctx
+        .app
+        .db
+        .write(move |tx| {
+            let network = network.as_bytes();
+            links::request(tx, &rules, &key, &email, reference.as_ref(), network, now)
+        })
+        .await?;
+    let message = format!(
+        "If that address is one of our customers', a link is on its way. It is valid for {}.",
+        links::in_words_of_time(ctx.app.rules.link_ttl)
+    );
+    reply::json(StatusCode::ACCEPTED, &LinkRequested { message, request_id })
+}

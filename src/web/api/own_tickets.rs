@@ -1,0 +1,63 @@
+//! A customer's own tickets.
+
+use super::json::{List, OwnTicket, Summary};
+use super::{reference, viewer};
+use crate::domain::access;
+use crate::domain::text;
+use crate::domain::tickets::{self, ListFilter, Status};
+use crate::error::Error;
+use crate::web::ctx::Ctx;
+use crate::web::input::{Fields, Query, Segments};
+use crate::web::reply::{self, Reply};
+
+/// `GET /api/v1/portal/tickets`.
+pub async fn list(ctx: Ctx, Query(fields): Query) -> Reply {
+    viewer(&ctx).await?;
+    let filter = filter(fields)?;
+    let (token, now) = (ctx.token()?, ctx.now);
+    let page = ctx
+        .app
+        .db
+        .read(move |tx| {
+            let viewer = access::viewer(tx, &token, now)?;
+            tickets::list_for_customer(tx, &viewer, &filter)
+        })
+        .await?;
+    reply::ok(&List::of(page, Summary::from))
+}
+
+/// What of their tickets a customer asks for, read from a query string.
+pub fn filter(mut fields: Fields) -> Result<ListFilter, Error> {
+    let filter = ListFilter {
+        status: fields.optional_word("status", Status::parse),
+        query: fields.optional_line("q", text::QUERY),
+        cursor: fields.optional_string("cursor"),
+        limit: i64::try_from(fields.limit()).unwrap_or(i64::MAX),
+    };
+    fields.finish()?;
+    Ok(filter)
+}
+
+/// `GET /api/v1/portal/tickets/{reference}`.
+pub async fn show(
+    ctx: Ctx,
+    Segments(segment): Segments<String>,
+    Query(mut fields): Query,
+) -> Reply {
+    viewer(&ctx).await?;
+    let reference = reference(&segment)?;
+    let before = fields.optional_string("before");
+    fields.finish()?;
+    let (token, now) = (ctx.token()?, ctx.now);
+    let (viewer, detail) = ctx
+        .app
+        .db
+        .read(move |tx| {
+            let viewer = access::viewer(tx, &token, now)?;
+            let detail = tickets::detail(tx, &viewer, &reference, before.as_deref())?;
+            Ok::<_, Error>((viewer, detail))
+        })
+        .await?;
+    ctx.app.uses.ticket_seen(&viewer, detail.ticket_id, now);
+    reply::ok(&OwnTicket::from(detail))
+}
