@@ -7,7 +7,6 @@ use super::{reference, viewer};
 use crate::domain::idempotency::Key;
 use crate::domain::replies::{self, NewReply};
 use crate::domain::{access, text};
-use crate::error::Error;
 use crate::web::ctx::Ctx;
 use crate::web::input::{Body, Segments};
 use crate::web::reply::{self, Reply};

@@ -3,7 +3,6 @@
 use super::json::{Session, SessionCustomer};
 use super::viewer;
 use crate::domain::{access, links};
-use crate::error::Error;
 use crate::web::ctx::Ctx;
 use crate::web::input::Query;
 use crate::web::reply::{self, Reply};
