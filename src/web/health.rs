@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::ctx::Ctx;
 use super::reply::{self, Reply};
+use crate::mail::Transport;
 
 /// `GET /healthz`: the process answers. Asks nothing else, so a slow database does not get it
 /// killed.
@@ -20,17 +21,34 @@ struct Readiness {
     database: &'static str,
     /// Migrations that this version needs and the database lacks.
     pending_migrations: Vec<String>,
+    /// `ok`, `captured` (no mail server is set) or `paused`.
+    mail: &'static str,
+    /// Why mail is paused. The portal works on, so this alone does not make it unready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail_reason: Option<String>,
+}
+
+impl Readiness {
+    fn new(ctx: &Ctx, database: &'static str, pending_migrations: Vec<String>) -> Self {
+        let post = &ctx.app.post;
+        let pause = post.health.pause();
+        let mail = match (&post.transport, &pause) {
+            (_, Some(_)) => "paused",
+            (Transport::Capture(_), None) => "captured",
+            (Transport::Smtp(_), None) => "ok",
+        };
+        let ready = database == "ok" && pending_migrations.is_empty();
+        Self { ready, database, pending_migrations, mail, mail_reason: pause.map(|it| it.reason) }
+    }
 }
 
 /// `GET /readyz`: 200 when requests can be served, else 503.
 pub async fn ready(ctx: Ctx) -> Reply {
     let readiness = match ctx.app.db.pending_migrations().await {
-        Ok(pending) => {
-            Readiness { ready: pending.is_empty(), database: "ok", pending_migrations: pending }
-        }
+        Ok(pending) => Readiness::new(&ctx, "ok", pending),
         Err(error) => {
             tracing::warn!(%error, "not ready: the database does not answer");
-            Readiness { ready: false, database: "unavailable", pending_migrations: Vec::new() }
+            Readiness::new(&ctx, "unavailable", Vec::new())
         }
     };
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
