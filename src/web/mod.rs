@@ -28,7 +28,7 @@ use server::{Edge, Limits};
 use site::Site;
 
 /// Every URL.
-fn routes() -> Router<Shared> {
+pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(hub::show))
         .route("/admin", get(hub::admin))

@@ -12,4 +12,5 @@
 
 mod arch;
 mod browser;
+mod edge;
 mod real;
