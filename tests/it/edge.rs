@@ -178,6 +178,7 @@ async fn half_sent_and_unsent_heads_are_cut_off() {
     let begun = Instant::now();
     let (mut reader, mut writer) = server.connect().await.into_split();
     let dripping = tokio::spawn(async move {
+        writer.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
         while writer.write_all(b"x: y\r\n").await.is_ok() {
             sleep(SHORT / 8).await;
         }
