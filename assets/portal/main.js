@@ -99,11 +99,19 @@ async function goList(address, push) {
   stopResting();
   if (view?.dataset.view !== "list") return go(address);
   if (address === here()) return;
+  noteScroll();
   if (push) history.pushState({ name: String(performance.now()), y: 0, inner: true }, "", address);
   else history.replaceState(history.state, "", address);
+  await swap(view);
+}
+
+/** Puts the list of the address in the place of the one shown. @param {HTMLElement} view */
+async function swap(view) {
+  // What is shown changes in its place, so it is no longer the list that was left.
+  for (const [name, kept] of left) if (kept.view === view) left.delete(name);
   const mine = ++journey;
   busy(true);
-  const page = await fetchPage(address);
+  const page = await fetchPage(here());
   if (mine !== journey) return;
   busy(false);
   const fresh = page.status === 200 ? parse(page.text) : null;
@@ -144,8 +152,16 @@ addEventListener("popstate", (event) => {
   if (view?.dataset.view === "ticket") lastTicket = referenceOf(view);
   const kept = left.get(event.state?.name);
   if (kept && token()) return void comeBack(kept, event.state?.y ?? 0);
+  if (view?.dataset.view === "list" && location.pathname === "/portal") return void swapBack(view);
   void load({ y: event.state?.y ?? 0 });
 });
+
+/** Back or forward between two lists: the search field follows the address. @param {HTMLElement} view */
+function swapBack(view) {
+  const field = /** @type {HTMLInputElement | null} */ (find("#q", view));
+  if (field) field.value = new URLSearchParams(location.search).get("q") ?? "";
+  return swap(view);
+}
 
 addEventListener("hashchange", () => {
   if (takeFromAddress()) void load();
