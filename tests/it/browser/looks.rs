@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{ANA, BEN, DESCRIPTION, SUBJECT, Stage};
 use crate::real::browser::Browser;
+use crate::real::doorkey::Doorkey;
 
 /// Looks at the page as it stands: narrow and wide, light and dark.
 async fn look_at(browser: &Browser, page: &str) {
@@ -26,15 +27,15 @@ async fn look_at(browser: &Browser, page: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_for_everybody_are_accessible() {
-    let Some(stage) = Stage::set(&[("DOORKEY_BRAND_PHONE", "613 555 0142")]).await else { return };
-    let browser = &stage.browser;
-    browser.open(&stage.doorkey.url("/")).await;
+    let Some(browser) = &Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[("DOORKEY_BRAND_PHONE", "613 555 0142")]);
+    browser.open(&doorkey.url("/")).await;
     browser.see("Customer Portal").await;
     look_at(browser, "hub").await;
-    browser.open(&stage.doorkey.url("/no/such/page")).await;
+    browser.open(&doorkey.url("/no/such/page")).await;
     browser.find("heading", "…").await;
     look_at(browser, "not-found").await;
-    browser.follow("Hub…").await;
+    browser.follow("RFS Hub").await;
     browser.follow("Customer Portal").await;
     browser.find("field", "Email").await;
     look_at(browser, "login").await;
@@ -123,10 +124,11 @@ async fn refusals_are_accessible() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_visit_is_light() {
-    let Some(stage) = Stage::set(&[]).await else { return };
-    stage.browser.open(&stage.doorkey.url("/portal")).await;
-    stage.browser.find("field", "Email").await;
-    let (requests, bytes) = stage.browser.traffic().await;
+    let Some(browser) = Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[]);
+    browser.open(&doorkey.url("/portal")).await;
+    browser.find("field", "Email").await;
+    let (requests, bytes) = browser.traffic(&doorkey.url("/")).await;
     println!("a first visit: {requests} requests, {bytes} bytes");
     assert!((1..=6).contains(&requests), "{requests} requests");
     assert!((1_000..=60 * 1024).contains(&bytes), "{bytes} bytes");
@@ -134,12 +136,13 @@ async fn a_first_visit_is_light() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_javascript_the_page_says_what_it_needs() {
-    let Some(stage) = Stage::set(&[]).await else { return };
+    let Some(browser) = Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[]);
     let off = json!({ "value": true });
-    stage.browser.devtools("Emulation.setScriptExecutionDisabled", off).await;
-    stage.browser.open(&stage.doorkey.url("/portal")).await;
-    stage.browser.devtools("Accessibility.enable", json!({})).await;
-    let tree = stage.browser.devtools("Accessibility.getFullAXTree", json!({})).await;
+    browser.devtools("Emulation.setScriptExecutionDisabled", off).await;
+    browser.open(&doorkey.url("/portal")).await;
+    browser.devtools("Accessibility.enable", json!({})).await;
+    let tree = browser.devtools("Accessibility.getFullAXTree", json!({})).await;
     let words = spoken(&tree);
     assert!(words.contains("the portal needs JavaScript"), "{words}");
     assert!(!words.contains("Loading"), "nothing pretends to load: {words}");

@@ -286,11 +286,16 @@ impl Browser {
     pub async fn picture(&self, name: &str) {
         let folder = picture_folder();
         std::fs::create_dir_all(&folder).unwrap();
-        let size = self.devtools("Page.getLayoutMetrics", json!({})).await;
-        let content = &size["cssContentSize"];
-        let clip = json!({ "x": 0, "y": 0, "width": content["width"], "height": content["height"], "scale": 1 });
-        let shot = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
-        let png = self.devtools("Page.captureScreenshot", shot).await;
+        // The window is made as tall as the page: a picture from beyond the window would leave the
+        // page laid out for another size.
+        let size = self
+            .evaluate("return [innerWidth, innerHeight, document.documentElement.scrollHeight]")
+            .await;
+        let [width, height, whole] =
+            [0, 1, 2].map(|at| u32::try_from(size[at].as_u64().unwrap()).unwrap());
+        self.set_size(width, whole.max(height)).await;
+        let png = self.devtools("Page.captureScreenshot", json!({ "format": "png" })).await;
+        self.set_size(width, height).await;
         let png = png["data"].as_str().unwrap();
         let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, png);
         std::fs::write(folder.join(format!("{name}.png")), bytes.unwrap()).unwrap();
@@ -312,40 +317,45 @@ impl Browser {
 
     /// Every request since the last time: its address without the fragment, and its Referer.
     pub async fn requests(&self) -> Vec<(String, String)> {
-        let sent = self.network("Network.requestWillBeSent").await;
-        sent.iter()
-            .map(|event| {
-                let request = &event["request"];
-                let referer = request["headers"]["Referer"].as_str().unwrap_or_default();
-                (request["url"].as_str().unwrap().to_owned(), referer.to_owned())
-            })
-            .collect()
+        let events = self.network().await;
+        let sent = events.iter().filter(|event| event["method"] == "Network.requestWillBeSent");
+        sent.map(|event| {
+            let request = &event["params"]["request"];
+            let referer = request["headers"]["Referer"].as_str().unwrap_or_default();
+            (request["url"].as_str().unwrap().to_owned(), referer.to_owned())
+        })
+        .collect()
     }
 
-    /// How many answers came over the network since the last time, and their bytes on the wire,
-    /// heads included.
-    pub async fn traffic(&self) -> (usize, u64) {
-        let loaded = self.network("Network.loadingFinished").await;
-        let sizes = loaded.iter().filter_map(|event| event["encodedDataLength"].as_f64());
-        let sizes: Vec<f64> = sizes.filter(|size| *size > 0.0).collect();
+    /// How many answers came from `origin` since the last time, and their bytes on the wire, heads
+    /// included.
+    pub async fn traffic(&self, origin: &str) -> (usize, u64) {
+        let events = self.network().await;
+        let ours = events.iter().filter(|event| {
+            let url = event["params"]["request"]["url"].as_str();
+            event["method"] == "Network.requestWillBeSent"
+                && url.is_some_and(|url| url.starts_with(origin))
+        });
+        let ours: Vec<&Value> = ours.map(|event| &event["params"]["requestId"]).collect();
+        let sizes = events
+            .iter()
+            .filter(|event| event["method"] == "Network.loadingFinished")
+            .filter(|event| ours.contains(&&event["params"]["requestId"]))
+            .filter_map(|event| event["params"]["encodedDataLength"].as_f64());
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "sizes of files"
         )]
-        let total = sizes.iter().sum::<f64>() as u64;
-        (sizes.len(), total)
+        let sizes: Vec<u64> = sizes.map(|size| size as u64).collect();
+        (sizes.len(), sizes.iter().sum())
     }
 
-    /// The parameters of every event of this name since the last time.
-    async fn network(&self, name: &str) -> Vec<Value> {
+    /// Every event of the network since the last time.
+    async fn network(&self) -> Vec<Value> {
         let log = self.driver().get_log("performance").await.unwrap();
         let events = log.iter().map(|entry| serde_json::from_str::<Value>(&entry.message).unwrap());
-        let events = events.map(|event| event["message"].clone());
-        events
-            .filter(|event| event["method"] == name)
-            .map(|event| event["params"].clone())
-            .collect()
+        events.map(|event| event["message"].clone()).collect()
     }
 
     async fn look_for(&self, role: &str, name: &str) -> Option<WebElement> {
