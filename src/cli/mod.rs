@@ -4,19 +4,27 @@
 //! through [`Config`] like those of the environment. Exit code 0 is done, 1 is failed, 2 is a
 //! command or setting that cannot be used.
 
+pub mod api_key;
+pub mod arguments;
+pub mod customer;
 pub mod demo;
 pub mod logs;
 pub mod migrate;
+pub mod output;
 pub mod serve;
+pub mod staff;
+pub mod ticket;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::app::StartError;
+use crate::app::{App, StartError};
+use crate::clock::{Clock, Millis};
 use crate::config::{Config, ConfigError, Flags};
-use crate::db::DbError;
-use crate::error::Error;
+use crate::db::{DbError, Tx};
+use crate::domain::Rules;
+use crate::error::{Error, FieldCode, FieldError};
 
 /// The customer support portal.
 #[derive(Debug, Parser)]
@@ -52,6 +60,10 @@ struct Settings {
 enum Command {
     Serve(serve::Args),
     Migrate(migrate::Args),
+    Staff(staff::Args),
+    Customer(customer::Args),
+    Ticket(ticket::Args),
+    ApiKey(api_key::Args),
 }
 
 impl Command {
@@ -59,7 +71,7 @@ impl Command {
     fn flags(&self) -> Flags {
         match self {
             Self::Serve(args) => args.flags(),
-            Self::Migrate(_) => Flags::new(),
+            _ => Flags::new(),
         }
     }
 
@@ -67,6 +79,10 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args, config).await,
             Self::Migrate(args) => migrate::run(args, config).await,
+            Self::Staff(args) => staff::run(args, config).await,
+            Self::Customer(args) => customer::run(args, config).await,
+            Self::Ticket(args) => ticket::run(args, config).await,
+            Self::ApiKey(args) => api_key::run(args, config).await,
         }
     }
 }
@@ -103,9 +119,37 @@ impl From<DbError> for CliError {
 impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Invalid(_) => Self::Usage(error.to_string()),
+            Error::Invalid(fields) => {
+                let lines: Vec<String> = fields.iter().map(name_flag).collect();
+                let text = lines.join("\n");
+                if fields.iter().any(depends_on_data) {
+                    Self::Failed(text)
+                } else {
+                    Self::Usage(text)
+                }
+            }
             error => Self::Failed(error.to_string()),
         }
+    }
+}
+
+/// A field's error under the name that it has on the command line.
+fn name_flag(error: &FieldError) -> String {
+    // A customer is named by their address.
+    let flag = if error.field == "customer" { "email" } else { &error.field };
+    format!("--{flag}: {}", error.message)
+}
+
+/// Whether the same command could have worked on other data.
+fn depends_on_data(error: &FieldError) -> bool {
+    matches!(error.code, FieldCode::Taken | FieldCode::UnknownValue)
+}
+
+/// Says what was not found, and where to look.
+fn instead_of_not_found(error: Error, words: impl FnOnce() -> String) -> CliError {
+    match error {
+        Error::NotFound => CliError::Failed(words()),
+        other => other.into(),
     }
 }
 
@@ -121,7 +165,9 @@ pub fn main() -> ExitCode {
     match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("doorkey: {error}");
+            for line in error.to_string().lines() {
+                eprintln!("doorkey: {line}");
+            }
             ExitCode::from(if matches!(error, CliError::Usage(_)) { 2 } else { 1 })
         }
     }
@@ -136,6 +182,32 @@ fn start(cli: Cli) -> Result<(), CliError> {
     let result = runtime.block_on(cli.command.run(config));
     // A read that hangs must not hold the end up.
     runtime.shutdown_background();
+    result
+}
+
+/// Runs `work` in a transaction on the database of the settings, which is brought up to date
+/// first. `serve` may be running on it.
+async fn write<T, F>(config: Config, mut work: F) -> Result<T, CliError>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Tx<'_>, &Rules, Millis) -> Result<T, CliError> + Send + 'static,
+{
+    let app = App::start(config, Clock::System).await?;
+    let (rules, now) = (app.rules.clone(), app.clock.now());
+    let result = app.db.write(move |tx| work(tx, &rules, now)).await;
+    app.db.clone().close().await;
+    result
+}
+
+/// As [`write`], for `work` that changes nothing.
+async fn read<T, F>(config: Config, work: F) -> Result<T, CliError>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Tx<'_>) -> Result<T, CliError> + Send + 'static,
+{
+    let app = App::start(config, Clock::System).await?;
+    let result = app.db.read(work).await;
+    app.db.clone().close().await;
     result
 }
 
@@ -160,10 +232,16 @@ mod tests {
     #[test]
     fn the_command_line_is_sound_and_every_command_shows_an_example() {
         Cli::command().debug_assert();
-        for command in Cli::command().get_subcommands() {
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains("doorkey "), "{} shows no example", command.get_name());
-            assert!(command.get_about().is_some(), "{} says no purpose", command.get_name());
+        check_help("doorkey", &Cli::command());
+    }
+
+    fn check_help(name: &str, command: &clap::Command) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(help.contains(&format!("Example:\n  {name} ")), "{name} shows no example: {help}");
+        let purpose = command.get_about().map(ToString::to_string).unwrap_or_default();
+        assert!(!purpose.is_empty() && !purpose.contains('\n'), "{name}: {purpose:?}");
+        for below in command.get_subcommands() {
+            check_help(&format!("{name} {}", below.get_name()), below);
         }
     }
 

@@ -1,0 +1,132 @@
+//! `doorkey staff`: who works the tickets.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::arguments::{self, Checks};
+use super::{CliError, output};
+use crate::config::Config;
+use crate::domain::email::Email;
+use crate::domain::staff::{self, NewStaff, Role, Staff};
+use crate::domain::text;
+use crate::error::Error;
+
+/// Add, list, disable and enable staff
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true, after_help = "Example:\n  doorkey staff list")]
+pub struct Args {
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Add(Add),
+    List(List),
+    Disable(Disable),
+    Enable(Enable),
+}
+
+/// Add somebody to the staff
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorkey staff add --email kim@example.com --name 'Kim Park' \
+    --role technician")]
+struct Add {
+    /// Their e-mail address; customers never see it
+    #[arg(long)]
+    email: String,
+    /// Their name, as customers read it
+    #[arg(long)]
+    name: String,
+    /// What they may do
+    #[arg(long, value_parser = arguments::role())]
+    role: Role,
+}
+
+/// List everybody on the staff, in the order in which they were added
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorkey staff list --json")]
+struct List {}
+
+/// Keep somebody out at once; their tickets stay theirs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorkey staff disable --email kim@example.com")]
+struct Disable {
+    /// Whom
+    #[arg(long)]
+    email: String,
+}
+
+/// Let somebody in again who was disabled
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorkey staff enable --email kim@example.com")]
+struct Enable {
+    /// Whom
+    #[arg(long)]
+    email: String,
+}
+
+/// Does what was asked.
+pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
+    let json = args.json;
+    match args.action {
+        Action::Add(args) => add(args, json, config).await,
+        Action::List(List {}) => list(json, config).await,
+        Action::Disable(args) => set_active(&args.email, false, json, config).await,
+        Action::Enable(args) => set_active(&args.email, true, json, config).await,
+    }
+}
+
+async fn add(args: Add, json: bool, config: Config) -> Result<(), CliError> {
+    let mut checks = Checks::default();
+    let email = checks.take(Email::parse("email", &args.email));
+    let name = checks.line("name", Some(&args.name), text::REQUIRED_NAME);
+    let (email, name) = checks.finish(email.zip(name))?;
+    let new = NewStaff { email, name, role: args.role };
+    let staff = super::write(config, move |tx, _, now| Ok(staff::add(tx, &new, now)?)).await?;
+    let words = format!("{} is on the staff as {}.", staff.email, staff.role.as_str());
+    output::answer(json, &object(&staff), &words)
+}
+
+async fn list(json: bool, config: Config) -> Result<(), CliError> {
+    let everybody = super::read(config, |tx| Ok(staff::list(tx)?)).await?;
+    let items: Vec<Value> = everybody.iter().map(object).collect();
+    let rows: Vec<[String; 4]> = everybody.iter().map(row).collect();
+    let words = output::table(["E-MAIL", "NAME", "ROLE", "ACTIVE"], &rows);
+    output::answer(json, &json!({ "items": items }), &words)
+}
+
+async fn set_active(email: &str, active: bool, json: bool, config: Config) -> Result<(), CliError> {
+    let email = Email::parse("email", email).map_err(Error::from)?;
+    let staff = super::write(config, move |tx, _, _| {
+        staff::set_active(tx, &email, active).map_err(|error| explain(error, &email))
+    });
+    let staff = staff.await?;
+    let state = if active { "active" } else { "disabled" };
+    output::answer(json, &object(&staff), &format!("{} is {state}.", staff.email))
+}
+
+fn explain(error: Error, email: &Email) -> CliError {
+    super::instead_of_not_found(error, || {
+        format!("--email: nobody on the staff has the address {email}; see doorkey staff list")
+    })
+}
+
+fn object(staff: &Staff) -> Value {
+    json!({
+        "id": staff.id.to_string(),
+        "email": staff.email.as_str(),
+        "name": staff.name,
+        "role": staff.role.as_str(),
+        "active": staff.active,
+        "created_at": staff.created_at.rfc3339(),
+    })
+}
+
+fn row(staff: &Staff) -> [String; 4] {
+    let active = if staff.active { "yes" } else { "no" };
+    [staff.email.to_string(), staff.name.clone(), staff.role.as_str().into(), active.into()]
+}
