@@ -1,7 +1,8 @@
 //! One binary of integration tests, so that they compile and link once.
 //!
 //! `arch` reads the source; `real` starts real processes (a mail server, PostgreSQL, the release
-//! binary, a browser); `browser` tells the portal's stories with them.
+//! binary, a browser); `browser` tells the portal's stories with them; `cli` runs
+//! the commands.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,5 +13,6 @@
 
 mod arch;
 mod browser;
+mod cli;
 mod edge;
 mod real;

@@ -47,7 +47,8 @@ impl Doorkey {
         Self::start(&all)
     }
 
-    fn prepare(settings: &[(&str, &str)]) -> Self {
+    /// The settings of [`Self::start`] and a fresh database, for commands; nothing runs.
+    pub fn prepare(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = Postgres::create();
         let port = free_port();
@@ -67,6 +68,12 @@ impl Doorkey {
     /// An address of this server: `url("/portal")`.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.settings["DOORKEY_PUBLIC_URL"])
+    }
+
+    /// Where its data is, as the setting `database.url` has it.
+    pub fn database_url(&self) -> String {
+        let file = || format!("sqlite:{}/doorkey.db", self.settings["DOORKEY_DATA_DIR"]);
+        self.settings.get("DOORKEY_DATABASE_URL").cloned().unwrap_or_else(file)
     }
 
     /// The port it listens on.
@@ -165,7 +172,8 @@ impl Doorkey {
         });
     }
 
-    fn command(&self) -> Command {
+    /// The binary with these settings and no others, to be given arguments.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(binary());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DOORKEY_")) {
             command.env_remove(name);
