@@ -1,9 +1,164 @@
 //! `doorkey demo`: a throw-away portal with a believable company in it.
+//!
+//! [`story`] reads what happens, [`plan`], [`turns`] and [`calendar`] make a year of it, [`fill`]
+//! puts it into the database through the same functions as everybody else.
 
-pub mod calendar;
-pub mod plan;
-pub mod story;
-pub mod turns;
+mod calendar;
+mod fill;
+mod plan;
+mod story;
+mod turns;
 
 #[cfg(test)]
 mod tests;
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{CliError, serve};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{Brand, Config, Database, Flags, Mail, PublicUrl, Secret, Server};
+use crate::domain::customers;
+use crate::domain::email::Email;
+use crate::domain::links::{self, Reason};
+use crate::error::Error;
+
+/// Who to sign in as, and what there is to see.
+const TRY: [(&str, &str); 5] = [
+    (READY, "a café, with a bit of everything"),
+    ("marion@halden-property.example", "nine buildings, sixty tickets"),
+    ("c.abara@harrow-museum.example", "a museum, and one very long ticket"),
+    ("sylvie.arsenault@courriel.example", "at home, in French"),
+    ("secretary@noor-mosque.example", "partly in Arabic"),
+];
+/// The customer whose link is printed.
+const READY: &str = "ana@cafe-lumen.example";
+
+/// Show a portal full of tickets, without setting anything up
+///
+/// Everything is made for the occasion: a database in a temporary folder with an alarm and
+/// camera installer's year, and a mailbox that catches every mail. It is removed at the end.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorkey demo --listen 127.0.0.1:8080")]
+pub struct Args {
+    /// The address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Print one JSON object with the addresses: {"url", "portal", "mailbox", "link", "customers"}
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    /// The settings among the arguments.
+    pub fn flags(&self) -> Flags {
+        self.listen.iter().map(|listen| ("listen", listen.clone())).collect()
+    }
+}
+
+/// Fills a new database and serves it until Ctrl-C.
+pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
+    let listener = serve::listen(&config).await?;
+    let stop = serve::stop_signal()?;
+    let folder = tempfile::Builder::new().prefix("doorkey-demo-").tempdir()?;
+    let config = settings(config, listener.local_addr()?, folder.path())?;
+    let app = App::start(config, Clock::System).await?;
+    let (company, scripts) = story::load().map_err(|error| CliError::Failed(error.to_string()))?;
+    fill::fill(&app, company, &scripts).await?;
+    let url = app.config.server.public_url.as_str().to_owned();
+    let link = ready_link(&app).await?;
+    println!("{}", if args.json { as_json(&url, &link) } else { welcome(&url, &link) });
+    let result = serve::answer(app, listener, stop).await;
+    folder.close()?;
+    result
+}
+
+/// The demo's own settings: of those that were made only where to listen and what to log count,
+/// so that it touches no real database and mails nobody.
+fn settings(config: Config, address: SocketAddr, folder: &Path) -> Result<Config, CliError> {
+    let mailbox = |text| Email::parse("mail.staff_inbox", text).map_err(Error::from);
+    let default = Config::default();
+    Ok(Config {
+        server: Server { listen: address, public_url: public_url(address)?, ..default.server },
+        database: Database {
+            url: Secret::new(format!("sqlite:{}", folder.join("doorkey.db").display())),
+        },
+        data_dir: folder.to_owned(),
+        mail: Mail {
+            from: "RFS Support <support@rfs.example>".to_owned(),
+            staff_inbox: Some(mailbox("desk@rfs.example")?),
+            ..default.mail
+        },
+        brand: Brand {
+            phone: Some("613 555 0142".to_owned()),
+            hours: Some("weekdays 8 to 18".to_owned()),
+            ..default.brand
+        },
+        log: config.log,
+        ..default
+    })
+}
+
+/// What a browser on this machine calls `address`. The mailbox shows links that open everything,
+/// so the demo is for this machine; `0.0.0.0` is let through, as a container forwards to it.
+fn public_url(address: SocketAddr) -> Result<PublicUrl, CliError> {
+    let ip = address.ip();
+    let own = if ip.is_unspecified() {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()))
+    } else {
+        address
+    };
+    if !own.ip().is_loopback() {
+        return Err(CliError::Usage(format!(
+            "the demo is for this machine alone, and {ip} can be reached from others; \
+             choose --listen 127.0.0.1:{}",
+            address.port()
+        )));
+    }
+    PublicUrl::parse(&format!("http://{own}")).map_err(CliError::Usage)
+}
+
+/// The address that opens one customer's portal.
+async fn ready_link(app: &App) -> Result<String, Error> {
+    let (now, rules) = (app.clock.now(), app.rules.clone());
+    let email = Email::parse("email", READY)?;
+    let issue = move |tx: &mut crate::db::Tx<'_>| {
+        let customer = customers::find_by_email(tx, &email)?;
+        links::issue_by_hand(tx, &rules, customer.id, None, Reason::Staff, now)
+    };
+    let (_, token) = app.db.write(issue).await?;
+    Ok(links::url(app.config.server.public_url.as_str(), None, &token))
+}
+
+fn welcome(url: &str, link: &str) -> String {
+    let mut people = String::new();
+    for (email, what) in TRY {
+        // Writing to a string cannot fail.
+        let _ = writeln!(people, "              {email:<36}{what}");
+    }
+    format!(
+        "\n  RFS, an installer of alarms and cameras, with a year of tickets. Open:\n\n\
+         \x20 Hub       {url}/\n\
+         \x20 Portal    {url}/portal\n\
+         \x20           and ask for a link with one of these addresses:\n{people}\
+         \x20 Mailbox   {url}/dev/mailbox\n\
+         \x20           where every mail arrives, that link too\n\n\
+         \x20 Or be Ana of Café Lumen at once:\n  {link}\n\n\
+         \x20 Ctrl-C ends it and removes everything.\n"
+    )
+}
+
+fn as_json(url: &str, link: &str) -> String {
+    json!({
+        "url": url,
+        "portal": format!("{url}/portal"),
+        "mailbox": format!("{url}/dev/mailbox"),
+        "link": link,
+        "customers": TRY.map(|(email, _)| email),
+    })
+    .to_string()
+}

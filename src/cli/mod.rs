@@ -58,6 +58,7 @@ struct Settings {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Serve(serve::Args),
     Migrate(migrate::Args),
     Staff(staff::Args),
@@ -70,6 +71,7 @@ impl Command {
     /// Settings that only this command takes.
     fn flags(&self) -> Flags {
         match self {
+            Self::Demo(args) => args.flags(),
             Self::Serve(args) => args.flags(),
             _ => Flags::new(),
         }
@@ -77,6 +79,7 @@ impl Command {
 
     async fn run(self, config: Config) -> Result<(), CliError> {
         match self {
+            Self::Demo(args) => demo::run(args, config).await,
             Self::Serve(args) => serve::run(args, config).await,
             Self::Migrate(args) => migrate::run(args, config).await,
             Self::Staff(args) => staff::run(args, config).await,

@@ -38,10 +38,19 @@ impl Args {
 
 /// Serves. The database is brought up to date first.
 pub async fn run(_args: Args, config: Config) -> Result<(), CliError> {
-    raise_file_limit();
     let listener = listen(&config).await?;
     let stop = stop_signal()?;
     let app = App::start(config, Clock::System).await?;
+    answer(app, listener, stop).await
+}
+
+/// Answers on `listener`, with the jobs beside it, until `stop`; then finishes what was begun.
+pub(super) async fn answer(
+    app: Arc<App>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), CliError> {
+    raise_file_limit();
     let address = listener.local_addr()?;
     tracing::info!(%address, public_url = %app.config.server.public_url, "serving");
     let jobs = Jobs::start(&app);
@@ -53,7 +62,8 @@ pub async fn run(_args: Args, config: Config) -> Result<(), CliError> {
     Ok(())
 }
 
-async fn listen(config: &Config) -> Result<TcpListener, CliError> {
+/// Takes the address of the settings; says what to do if it cannot be had.
+pub(super) async fn listen(config: &Config) -> Result<TcpListener, CliError> {
     let address = config.server.listen;
     TcpListener::bind(address).await.map_err(|error| {
         CliError::Failed(format!(
@@ -64,7 +74,7 @@ async fn listen(config: &Config) -> Result<TcpListener, CliError> {
 }
 
 /// Resolves at SIGTERM or SIGINT. They are caught from the call on, not from the first wait.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

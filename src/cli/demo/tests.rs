@@ -1,14 +1,22 @@
 //! The demo's year: what is promised of it, for several days on which somebody may start it.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::calendar::{DAY, is_working_time};
+use super::fill::fill;
 use super::plan::{Act, Planned, TICKETS, year};
 use super::story::{Company, load};
-use crate::clock::Millis;
+use super::{CliError, TRY, as_json, public_url, ready_link, settings, welcome};
+use crate::app::App;
+use crate::clock::{Clock, Millis};
+use crate::config::Config;
 use crate::domain::Rules;
+use crate::domain::access;
 use crate::domain::email::Email;
-use crate::domain::tickets::Status;
+use crate::domain::tickets::{self, DeskQuery, ListFilter, Status, Ticket};
+use crate::ids::Token;
 
 /// A Thursday morning, a Sunday night, New Year, a leap day, midsummer.
 const DAYS: [i64; 5] =
@@ -203,4 +211,97 @@ fn the_same_day_gives_the_same_year() {
     let first: Vec<Vec<Planned>> = years().into_iter().map(|(_, _, tickets)| tickets).collect();
     let again: Vec<Vec<Planned>> = years().into_iter().map(|(_, _, tickets)| tickets).collect();
     assert!(first == again);
+}
+
+/// The demo's application in a folder of its own, filled.
+async fn filled(folder: &Path) -> Arc<App> {
+    let config = settings(Config::default(), "127.0.0.1:8080".parse().expect("it"), folder);
+    let app = App::start(config.expect("settings"), Clock::fixed(Millis(DAYS[0]))).await;
+    let app = app.expect("an application");
+    let (company, scripts) = load().expect("well-formed files");
+    fill(&app, company, &scripts).await.expect("filled");
+    app
+}
+
+async fn list(app: &App, status: Option<Status>) -> Vec<Ticket> {
+    let mut query = DeskQuery { status, limit: 100, ..DeskQuery::default() };
+    let mut found = Vec::new();
+    loop {
+        let asked = query.clone();
+        let page = app.db.read(move |tx| tickets::list(tx, &asked)).await.expect("a page");
+        found.extend(page.items);
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            return found;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_database_holds_the_year() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = filled(folder.path()).await;
+    let all = list(&app, None).await;
+    assert_eq!(all.len(), TICKETS);
+    let (_, _, planned) = years().remove(0);
+    for wanted in Status::ALL {
+        assert_eq!(list(&app, Some(wanted)).await.len(), count(&planned, wanted), "{wanted:?}");
+    }
+    let long = all.iter().max_by_key(|ticket| ticket.note_count).expect("tickets");
+    assert!(long.subject.starts_with("West wing") && long.note_count > 105, "{long:?}");
+    assert!(all.iter().all(|it| it.updated_at < Millis(DAYS[0]) && it.version > 0));
+    app.db.clone().close().await;
+}
+
+#[tokio::test]
+async fn a_customer_opens_the_printed_link_and_finds_news_and_tickets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = filled(folder.path()).await;
+    let link = ready_link(&app).await.expect("a link");
+    let token = link.strip_prefix("http://127.0.0.1:8080/portal#token=").expect("the address");
+    let token = Token::parse(token).expect("a token");
+    let now = app.clock.now();
+    let mine = app.db.read(move |tx| {
+        let viewer = access::viewer(tx, &token, now)?;
+        let filter = ListFilter { status: None, query: None, cursor: None, limit: 100 };
+        tickets::list_for_customer(tx, &viewer, &filter)
+    });
+    let mine = mine.await.expect("a list").items;
+    for wanted in Status::ALL {
+        assert!(mine.iter().any(|it| it.status == wanted), "nothing is {wanted:?}");
+    }
+    let unread = mine.iter().filter(|ticket| ticket.unread).count();
+    assert!((1..=4).contains(&unread), "{unread} of {} are new", mine.len());
+    app.db.clone().close().await;
+}
+
+#[tokio::test]
+async fn nobody_is_mailed_about_the_past() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = filled(folder.path()).await;
+    let waiting = app.db.read(|tx| tx.one::<i64>("SELECT count(*) FROM outbox", &[])).await;
+    assert_eq!(waiting.expect("a number"), 0);
+    app.db.clone().close().await;
+}
+
+#[test]
+fn the_demo_keeps_to_itself() {
+    let url = |text: &str| public_url(text.parse().expect("an address"));
+    assert_eq!(url("127.0.0.1:8080").expect("own").as_str(), "http://127.0.0.1:8080");
+    assert_eq!(url("[::1]:81").expect("own").as_str(), "http://[::1]:81");
+    assert_eq!(url("0.0.0.0:8080").expect("a container's").as_str(), "http://127.0.0.1:8080");
+    assert!(matches!(url("192.0.2.7:8080"), Err(CliError::Usage(_))));
+}
+
+#[test]
+fn what_is_printed_names_every_address() {
+    let (company, _) = load().expect("well-formed files");
+    let text = welcome("http://127.0.0.1:8080", "http://127.0.0.1:8080/portal#token=x");
+    for address in ["8080/\n", "8080/portal\n", "8080/dev/mailbox\n", "/portal#token=x\n"] {
+        assert!(text.contains(address), "{address}: {text}");
+    }
+    for (email, _) in TRY {
+        assert!(text.contains(email) && company.customers.iter().any(|it| it.email == email));
+    }
+    assert!(as_json("u", "l").starts_with('{'));
 }
