@@ -54,7 +54,7 @@ async fn show(ctx: Ctx, Segments(id): Segments<String>) -> Reply {
 /// sandbox that is no part of this site.
 async fn show_html(ctx: Ctx, Segments(id): Segments<String>) -> Reply {
     const POLICY: HeaderValue = HeaderValue::from_static(
-        "sandbox allow-popups allow-top-navigation-by-user-activation; default-src 'none'; \
+        "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; \
          style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'",
     );
     let mail = find(&ctx, &id)?;

@@ -9,7 +9,7 @@ mod tests;
 
 use askama::Template;
 use axum::Router;
-use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, VARY, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -128,6 +128,9 @@ fn explain(error: Error) -> Reply {
         other => return Err(other.into()),
     };
     *response.status_mut() = status;
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     response.headers_mut().insert(VARY, VARIES);
     Ok(response)
 }
