@@ -85,6 +85,19 @@ pub enum FieldCode {
     Taken,
 }
 
+impl FieldCode {
+    /// Every code.
+    pub const ALL: [Self; 7] = [
+        Self::Required,
+        Self::TooLong,
+        Self::ControlCharacters,
+        Self::Malformed,
+        Self::UnknownValue,
+        Self::UnknownField,
+        Self::Taken,
+    ];
+}
+
 impl FieldError {
     /// An error about `field`.
     pub fn new(field: impl Into<String>, code: FieldCode, message: impl Into<String>) -> Self {

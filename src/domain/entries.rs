@@ -64,6 +64,9 @@ pub enum Visibility {
 }
 
 impl Visibility {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Public, Self::Internal];
+
     /// The word for it in the API.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -74,7 +77,7 @@ impl Visibility {
 
     /// Reads that word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Public, Self::Internal].into_iter().find(|it| it.as_str() == word)
+        Self::ALL.into_iter().find(|it| it.as_str() == word)
     }
 }
 

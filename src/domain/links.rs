@@ -31,6 +31,9 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Requested, Self::TicketMail, Self::Staff, Self::Api];
+
     /// The word for it in the API and the database.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -43,9 +46,7 @@ impl Reason {
 
     /// Reads that word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Requested, Self::TicketMail, Self::Staff, Self::Api]
-            .into_iter()
-            .find(|reason| reason.as_str() == word)
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
     }
 }
 

@@ -37,6 +37,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_util", &["web"]),
     ("tower", &["web"]),
     ("utoipa", &["web"]),
+    ("utoipa_axum", &["web"]),
     ("rusqlite", &["db"]),
     ("postgres", &["db"]),
     ("tokio_postgres", &["db"]),

@@ -190,6 +190,9 @@ pub enum Sort {
 }
 
 impl Sort {
+    /// Every order.
+    pub const ALL: [Self; 3] = [Self::Updated, Self::Created, Self::Priority];
+
     /// The word for it in the API.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -201,7 +204,7 @@ impl Sort {
 
     /// Reads that word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Updated, Self::Created, Self::Priority].into_iter().find(|it| it.as_str() == word)
+        Self::ALL.into_iter().find(|it| it.as_str() == word)
     }
 }
 

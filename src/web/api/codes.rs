@@ -1,6 +1,8 @@
 //! A customer types the code from their mail into the page that asked.
 
 use super::json::TokenJson;
+use super::openapi::bodies::CodeRequest;
+use super::openapi::{CodeRefused, RateLimited};
 use crate::domain::codes::{self, Outcome};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::web::ctx::Ctx;
@@ -10,7 +12,16 @@ use crate::web::reply::{self, Reply};
 /// Longest request id that is looked at, in bytes.
 const REQUEST_ID_MAX: usize = 64;
 
-/// `POST /api/v1/portal/codes`.
+/// Redeems the code from the mail for a token.
+#[utoipa::path(
+    post, path = "/api/v1/portal/codes", tag = "Portal", operation_id = "redeemCode",
+    request_body = CodeRequest,
+    responses(
+        (status = 200, description = "The token of a new link.", body = TokenJson),
+        CodeRefused, RateLimited,
+    ),
+    security(()),
+)]
 pub async fn redeem(ctx: Ctx, body: Body) -> Reply {
     let mut fields = body.json()?;
     let request_id = fields.required("request_id", request_id);

@@ -3,6 +3,8 @@
 use axum::http::StatusCode;
 
 use super::json::{IssuedLink, LinkJson, List};
+use super::openapi::bodies::LinkIssue;
+use super::openapi::params::{CustomerPath, LinkPath, PageQuery};
 use super::{id, program, reference_field};
 use crate::domain::links::{self, Reason};
 use crate::domain::staff::Role;
@@ -10,7 +12,13 @@ use crate::web::ctx::Ctx;
 use crate::web::input::{Body, Query, Segments};
 use crate::web::reply::{self, Reply};
 
-/// `GET /api/v1/customers/{id}/links`: the newest first, without their tokens.
+/// Lists a customer's links, the newest first, without their tokens.
+#[utoipa::path(
+    get, path = "/api/v1/customers/{id}/links", tag = "Links", operation_id = "listLinks",
+    params(CustomerPath, PageQuery),
+    responses((status = 200, description = "A page of the list.", body = List<LinkJson>)),
+    security(("api_key" = ["technician"])),
+)]
 pub async fn list(
     ctx: Ctx,
     Segments(segment): Segments<String>,
@@ -25,7 +33,14 @@ pub async fn list(
     reply::ok(&List::of(page, LinkJson::from))
 }
 
-/// `POST /api/v1/customers/{id}/links`: the only time the URL is shown.
+/// Makes a link. The answer is the only time its URL is shown.
+#[utoipa::path(
+    post, path = "/api/v1/customers/{id}/links", tag = "Links", operation_id = "issueLink",
+    params(CustomerPath),
+    request_body = LinkIssue,
+    responses((status = 201, description = "The link.", body = IssuedLink)),
+    security(("api_key" = ["admin"])),
+)]
 pub async fn issue(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> Reply {
     program(&ctx, Role::Admin).await?;
     let id = id(&segment)?;
@@ -47,18 +62,40 @@ pub async fn issue(ctx: Ctx, Segments(segment): Segments<String>, body: Body) ->
     reply::json(StatusCode::CREATED, &issued)
 }
 
-/// `DELETE /api/v1/customers/{id}/links/{link}`.
-pub async fn revoke(ctx: Ctx, Segments((customer, link)): Segments<(String, String)>) -> Reply {
+/// Revokes a link.
+#[utoipa::path(
+    delete, path = "/api/v1/customers/{id}/links/{link}", tag = "Links", operation_id = "revokeLink",
+    params(CustomerPath, LinkPath),
+    responses((status = 204, description = "It opens nothing any more.")),
+    security(("api_key" = ["admin"])),
+)]
+pub async fn revoke(
+    ctx: Ctx,
+    Segments((customer, link)): Segments<(String, String)>,
+    Query(fields): Query,
+) -> Reply {
     let actor = program(&ctx, Role::Admin).await?;
     let (customer, link, now) = (id(&customer)?, id(&link)?, ctx.now);
+    fields.finish()?;
     ctx.app.db.write(move |tx| links::revoke(tx, &actor, customer, link, now)).await?;
     reply::no_content()
 }
 
-/// `DELETE /api/v1/customers/{id}/links`: all of them.
-pub async fn revoke_all(ctx: Ctx, Segments(segment): Segments<String>) -> Reply {
+/// Revokes every link of a customer.
+#[utoipa::path(
+    delete, path = "/api/v1/customers/{id}/links", tag = "Links", operation_id = "revokeLinks",
+    params(CustomerPath),
+    responses((status = 204, description = "None opens anything any more.")),
+    security(("api_key" = ["admin"])),
+)]
+pub async fn revoke_all(
+    ctx: Ctx,
+    Segments(segment): Segments<String>,
+    Query(fields): Query,
+) -> Reply {
     let actor = program(&ctx, Role::Admin).await?;
     let (id, now) = (id(&segment)?, ctx.now);
+    fields.finish()?;
     ctx.app.db.write(move |tx| links::revoke_all(tx, &actor, id, now)).await?;
     reply::no_content()
 }

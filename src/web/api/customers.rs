@@ -1,6 +1,8 @@
 //! Customers, for programs of the company.
 
 use super::json::{CustomerJson, List};
+use super::openapi::bodies::{CustomerChangeRequest, CustomerRequest};
+use super::openapi::params::{CustomerPath, CustomersQuery, PageQuery};
 use super::{email_field, id, program};
 use crate::domain::customers::{self, CustomerChange, NewCustomer};
 use crate::domain::staff::Role;
@@ -9,7 +11,13 @@ use crate::web::ctx::Ctx;
 use crate::web::input::{Body, Query, Segments};
 use crate::web::reply::{self, Reply};
 
-/// `GET /api/v1/customers`.
+/// Lists customers, the newest first.
+#[utoipa::path(
+    get, path = "/api/v1/customers", tag = "Customers", operation_id = "listCustomers",
+    params(CustomersQuery, PageQuery),
+    responses((status = 200, description = "A page of the list.", body = List<CustomerJson>)),
+    security(("api_key" = ["technician"])),
+)]
 pub async fn list(ctx: Ctx, Query(mut fields): Query) -> Reply {
     program(&ctx, Role::Technician).await?;
     let query = fields.optional_line("q", text::QUERY).unwrap_or_default();
@@ -21,7 +29,16 @@ pub async fn list(ctx: Ctx, Query(mut fields): Query) -> Reply {
     reply::ok(&List::of(page, CustomerJson::from))
 }
 
-/// `POST /api/v1/customers`.
+/// Adds a customer.
+#[utoipa::path(
+    post, path = "/api/v1/customers", tag = "Customers", operation_id = "addCustomer",
+    request_body = CustomerRequest,
+    responses((
+        status = 201, description = "The customer.", body = CustomerJson,
+        headers(("Location" = String, description = "The path of the customer.")),
+    )),
+    security(("api_key" = ["admin"])),
+)]
 pub async fn add(ctx: Ctx, body: Body) -> Reply {
     program(&ctx, Role::Admin).await?;
     let mut fields = body.json()?;
@@ -37,7 +54,13 @@ pub async fn add(ctx: Ctx, body: Body) -> Reply {
     reply::created(&format!("/api/v1/customers/{}", customer.id), &CustomerJson::from(customer))
 }
 
-/// `GET /api/v1/customers/{id}`.
+/// Shows a customer.
+#[utoipa::path(
+    get, path = "/api/v1/customers/{id}", tag = "Customers", operation_id = "showCustomer",
+    params(CustomerPath),
+    responses((status = 200, description = "The customer.", body = CustomerJson)),
+    security(("api_key" = ["technician"])),
+)]
 pub async fn show(ctx: Ctx, Segments(segment): Segments<String>, Query(fields): Query) -> Reply {
     program(&ctx, Role::Technician).await?;
     let id = id(&segment)?;
@@ -46,7 +69,14 @@ pub async fn show(ctx: Ctx, Segments(segment): Segments<String>, Query(fields): 
     reply::ok(&CustomerJson::from(customer))
 }
 
-/// `PATCH /api/v1/customers/{id}`. The address cannot be changed.
+/// Changes a customer. Their address cannot be changed.
+#[utoipa::path(
+    patch, path = "/api/v1/customers/{id}", tag = "Customers", operation_id = "changeCustomer",
+    params(CustomerPath),
+    request_body = CustomerChangeRequest,
+    responses((status = 200, description = "The customer as they are now.", body = CustomerJson)),
+    security(("api_key" = ["admin"])),
+)]
 pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> Reply {
     program(&ctx, Role::Admin).await?;
     let id = id(&segment)?;

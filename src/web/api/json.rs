@@ -1,7 +1,12 @@
 //! What the JSON API answers with. Ids are text: a JSON number holds 53 bits, an id 63.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::openapi::words::{
+    Address, Cursor, Id, KindWord, PriorityWord, ReasonWord, StatusWord, TicketReference, Time,
+    VisibilityWord,
+};
 use crate::domain::customers::Customer;
 use crate::domain::entries::{Entry, Visibility};
 use crate::domain::links::Link;
@@ -9,11 +14,12 @@ use crate::domain::page::Page;
 use crate::domain::tickets::{self, Detail, Person, Ticket};
 
 /// A page of a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct List<T> {
     /// The items.
     pub items: Vec<T>,
     /// What `?cursor=` takes for the next page.
+    #[schema(value_type = Option<Cursor>, inline, required)]
     pub next_cursor: Option<String>,
 }
 
@@ -25,19 +31,24 @@ impl<T> List<T> {
 }
 
 /// A ticket in its customer's list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Summary {
     /// `TKT-7K3M9Q`.
+    #[schema(value_type = TicketReference, inline)]
     pub reference: String,
     /// What it is about.
     pub subject: String,
     /// `open`, `in_progress`, `resolved`, `closed`.
+    #[schema(value_type = StatusWord)]
     pub status: &'static str,
     /// The technician's name.
+    #[schema(required)]
     pub assigned_to: Option<String>,
     /// RFC 3339.
+    #[schema(value_type = Time, inline)]
     pub created_at: String,
     /// RFC 3339: the last thing the customer can see.
+    #[schema(value_type = Time, inline)]
     pub updated_at: String,
     /// Public notes and replies.
     pub note_count: i64,
@@ -61,7 +72,7 @@ impl From<tickets::Summary> for Summary {
 }
 
 /// A ticket as its customer sees it whole.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct OwnTicket {
     /// What the list shows.
     #[serde(flatten)]
@@ -69,16 +80,20 @@ pub struct OwnTicket {
     /// What the customer said at first.
     pub description: String,
     /// `low`, `medium`, `high`, `urgent`.
+    #[schema(value_type = PriorityWord)]
     pub priority: &'static str,
     /// One of the configured list.
+    #[schema(required)]
     pub category: Option<String>,
     /// How it was resolved.
+    #[schema(required)]
     pub resolution: Option<String>,
     /// Whether a reply is taken.
     pub can_reply: bool,
     /// The newest entries, oldest first.
     pub timeline: Vec<OwnEntry>,
     /// What `?before=` takes for the entries before these.
+    #[schema(value_type = Option<Cursor>, inline, required)]
     pub earlier: Option<String>,
 }
 
@@ -98,21 +113,28 @@ impl From<Detail> for OwnTicket {
 }
 
 /// A timeline entry as the customer sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct OwnEntry {
     /// Grows along the timeline.
+    #[schema(value_type = Id, inline)]
     pub id: String,
     /// `created`, `status_changed`, `note`, `reply`, `resolution`, and for programs `assigned`.
+    #[schema(value_type = KindWord)]
     pub kind: &'static str,
     /// RFC 3339.
+    #[schema(value_type = Time, inline)]
     pub at: String,
     /// Whose hand it is from, if they have a name the reader may know.
+    #[schema(required)]
     pub author: Option<String>,
     /// What they wrote.
+    #[schema(required)]
     pub body: Option<String>,
     /// The status before.
+    #[schema(value_type = Option<StatusWord>, required)]
     pub from: Option<&'static str>,
     /// The status after.
+    #[schema(value_type = Option<StatusWord>, required)]
     pub to: Option<&'static str>,
 }
 
@@ -131,12 +153,14 @@ impl From<Entry> for OwnEntry {
 }
 
 /// A timeline entry as staff and programs see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Entry)]
 pub struct DeskEntry {
     /// What the customer sees of it, if they see it.
     #[serde(flatten)]
     pub entry: OwnEntry,
     /// `public` or `internal`.
+    #[schema(value_type = VisibilityWord)]
     pub visibility: &'static str,
 }
 
@@ -148,49 +172,61 @@ impl From<Entry> for DeskEntry {
 }
 
 /// A ticket as staff and programs see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ticket)]
 pub struct DeskTicket {
     /// `TKT-7K3M9Q`.
+    #[schema(value_type = TicketReference, inline)]
     pub reference: String,
     /// What it is about.
     pub subject: String,
     /// What the customer said at first.
     pub description: String,
     /// `open`, `in_progress`, `resolved`, `closed`.
+    #[schema(value_type = StatusWord)]
     pub status: &'static str,
     /// `low`, `medium`, `high`, `urgent`.
+    #[schema(value_type = PriorityWord)]
     pub priority: &'static str,
     /// One of the configured list.
+    #[schema(required)]
     pub category: Option<String>,
     /// Whose it is.
     pub customer: TicketCustomer,
     /// Who works on it.
+    #[schema(required)]
     pub assignee: Option<TicketAssignee>,
     /// How it was resolved.
+    #[schema(required)]
     pub resolution: Option<String>,
     /// RFC 3339.
+    #[schema(value_type = Time, inline)]
     pub created_at: String,
     /// RFC 3339: the last thing the customer can see.
+    #[schema(value_type = Time, inline)]
     pub updated_at: String,
     /// Public notes and replies.
     pub note_count: i64,
 }
 
 /// The customer of a ticket.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct TicketCustomer {
     /// The customer's id.
+    #[schema(value_type = Id, inline)]
     pub id: String,
     /// Their address.
+    #[schema(value_type = Address, inline)]
     pub email: String,
     /// Their name, empty if unknown.
     pub name: String,
 }
 
 /// The technician of a ticket.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct TicketAssignee {
     /// Their address.
+    #[schema(value_type = Address, inline)]
     pub email: String,
     /// Their name.
     pub name: String,
@@ -220,11 +256,14 @@ impl From<Ticket> for DeskTicket {
 }
 
 /// A customer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Customer)]
 pub struct CustomerJson {
     /// The customer's id.
+    #[schema(value_type = Id, inline)]
     pub id: String,
     /// Cannot be changed once created.
+    #[schema(value_type = Address, inline)]
     pub email: String,
     /// Empty if unknown.
     pub name: String,
@@ -237,6 +276,7 @@ pub struct CustomerJson {
     /// Whether they get links and theirs work.
     pub active: bool,
     /// RFC 3339.
+    #[schema(value_type = Time, inline)]
     pub created_at: String,
 }
 
@@ -256,23 +296,31 @@ impl From<Customer> for CustomerJson {
 }
 
 /// A link, without its token.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Link)]
 pub struct LinkJson {
     /// The link's id.
+    #[schema(value_type = Id, inline)]
     pub id: String,
     /// `requested`, `ticket_mail`, `staff`, `api`.
+    #[schema(value_type = ReasonWord)]
     pub reason: &'static str,
     /// RFC 3339.
+    #[schema(value_type = Time, inline)]
     pub issued_at: String,
     /// RFC 3339.
+    #[schema(value_type = Time, inline)]
     pub expires_at: String,
     /// RFC 3339.
+    #[schema(value_type = Option<Time>, inline, required)]
     pub last_used_at: Option<String>,
     /// How often the portal was opened with it.
     pub use_count: i64,
     /// RFC 3339.
+    #[schema(value_type = Option<Time>, inline, required)]
     pub revoked_at: Option<String>,
     /// Who revoked it, in words.
+    #[schema(required)]
     pub revoked_by: Option<String>,
 }
 
@@ -292,18 +340,20 @@ impl From<Link> for LinkJson {
 }
 
 /// A new link: the only time its URL is shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct IssuedLink {
     /// The link's id.
+    #[schema(value_type = Id, inline)]
     pub id: String,
     /// Opens the portal.
     pub url: String,
     /// RFC 3339.
+    #[schema(value_type = Time, inline)]
     pub expires_at: String,
 }
 
 /// That a link was asked for.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct LinkRequested {
     /// The same for every address.
     pub message: String,
@@ -312,27 +362,31 @@ pub struct LinkRequested {
 }
 
 /// A token for a code.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
 pub struct TokenJson {
     /// The bearer token.
     pub token: String,
     /// RFC 3339.
+    #[schema(value_type = Time, inline)]
     pub expires_at: String,
 }
 
 /// Who is signed in.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Session {
     /// The customer.
     pub customer: SessionCustomer,
     /// RFC 3339: when the link ends.
+    #[schema(value_type = Time, inline)]
     pub expires_at: String,
 }
 
 /// The customer of a session.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct SessionCustomer {
     /// Their address.
+    #[schema(value_type = Address, inline)]
     pub email: String,
     /// Their name, empty if unknown.
     pub name: String,

@@ -3,14 +3,24 @@
 use axum::http::StatusCode;
 
 use super::json::LinkRequested;
+use super::openapi::RateLimited;
+use super::openapi::bodies::LinkRequest;
 use super::{email_field, reference_field};
 use crate::domain::links;
 use crate::web::ctx::Ctx;
 use crate::web::input::Body;
 use crate::web::reply::{self, Reply};
 
-/// `POST /api/v1/portal/links`: the same answer for every address, in what it says and in the time
-/// it takes. Whose address it is, a job looks up afterwards.
+/// Asks for a link by mail.
+///
+/// The same answer for every address, in what it says and in the time it takes. Whose address it
+/// is, a job looks up afterwards.
+#[utoipa::path(
+    post, path = "/api/v1/portal/links", tag = "Portal", operation_id = "requestLink",
+    request_body = LinkRequest,
+    responses((status = 202, description = "It was asked for.", body = LinkRequested), RateLimited),
+    security(()),
+)]
 pub async fn request(ctx: Ctx, body: Body) -> Reply {
     let mut fields = body.json()?;
     let email = fields.required("email", email_field);

@@ -7,13 +7,16 @@ pub mod customers;
 pub mod json;
 pub mod links;
 pub mod notes;
+pub mod openapi;
 pub mod own_tickets;
 pub mod replies;
 pub mod session;
 pub mod tickets;
 
 use axum::Router;
-use axum::routing::{delete, get, post};
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::ctx::{Ctx, Shared};
 use super::problem::Problem;
@@ -26,37 +29,40 @@ use crate::ids::Reference;
 
 /// Every URL below `/api/v1`.
 pub fn routes() -> Router<Shared> {
-    Router::new().merge(portal_routes()).merge(company_routes())
+    described().into()
+}
+
+/// The same with their descriptions, one path a line.
+fn described() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::Frame::openapi())
+        .merge(portal_routes())
+        .merge(company_routes())
+        .routes(routes!(openapi::show))
 }
 
 /// As the customer.
-fn portal_routes() -> Router<Shared> {
-    Router::new()
-        .route("/api/v1/portal/links", post(links::request))
-        .route("/api/v1/portal/codes", post(codes::redeem))
-        .route("/api/v1/portal/session", get(session::show).delete(session::end))
-        .route("/api/v1/portal/tickets", get(own_tickets::list))
-        .route("/api/v1/portal/tickets/{reference}", get(own_tickets::show))
-        .route("/api/v1/portal/tickets/{reference}/replies", post(replies::add))
+fn portal_routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(links::request))
+        .routes(routes!(codes::redeem))
+        .routes(routes!(session::show, session::end))
+        .routes(routes!(own_tickets::list))
+        .routes(routes!(own_tickets::show))
+        .routes(routes!(replies::add))
 }
 
 /// As a program of the company.
-fn company_routes() -> Router<Shared> {
-    Router::new()
-        .route("/api/v1/tickets", get(tickets::list).post(tickets::create))
-        .route("/api/v1/tickets/{reference}", get(tickets::show).patch(tickets::change))
-        .route("/api/v1/tickets/{reference}/timeline", get(notes::timeline))
-        .route("/api/v1/tickets/{reference}/notes", post(notes::add))
-        .route("/api/v1/tickets/{reference}/resolution", post(tickets::resolve))
-        .route("/api/v1/customers", get(customers::list).post(customers::add))
-        .route("/api/v1/customers/{id}", get(customers::show).patch(customers::change))
-        .route(
-            "/api/v1/customers/{id}/links",
-            get(customer_links::list)
-                .post(customer_links::issue)
-                .delete(customer_links::revoke_all),
-        )
-        .route("/api/v1/customers/{id}/links/{link}", delete(customer_links::revoke))
+fn company_routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(tickets::list, tickets::create))
+        .routes(routes!(tickets::show, tickets::change))
+        .routes(routes!(notes::timeline))
+        .routes(routes!(notes::add))
+        .routes(routes!(tickets::resolve))
+        .routes(routes!(customers::list, customers::add))
+        .routes(routes!(customers::show, customers::change))
+        .routes(routes!(customer_links::list, customer_links::issue, customer_links::revoke_all))
+        .routes(routes!(customer_links::revoke))
 }
 
 /// Who came with a link, before anything they sent is judged. What they do asks again, in its own

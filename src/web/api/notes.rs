@@ -3,6 +3,8 @@
 use axum::http::StatusCode;
 
 use super::json::{DeskEntry, List};
+use super::openapi::bodies::NoteRequest;
+use super::openapi::params::{Once, PageQuery, TicketPath};
 use super::{program, reference};
 use crate::domain::entries::Visibility;
 use crate::domain::idempotency::Key;
@@ -13,7 +15,13 @@ use crate::web::ctx::Ctx;
 use crate::web::input::{Body, Query, Segments};
 use crate::web::reply::{self, Reply};
 
-/// `GET /api/v1/tickets/{reference}/timeline`: oldest first, internal entries included.
+/// Lists what happened to a ticket, oldest first, internal entries included.
+#[utoipa::path(
+    get, path = "/api/v1/tickets/{reference}/timeline", tag = "Tickets", operation_id = "showTimeline",
+    params(TicketPath, PageQuery),
+    responses((status = 200, description = "A page of the timeline.", body = List<DeskEntry>)),
+    security(("api_key" = ["technician"])),
+)]
 pub async fn timeline(
     ctx: Ctx,
     Segments(segment): Segments<String>,
@@ -32,7 +40,14 @@ pub async fn timeline(
     reply::ok(&List::of(page, DeskEntry::from))
 }
 
-/// `POST /api/v1/tickets/{reference}/notes`.
+/// Adds a note to a ticket.
+#[utoipa::path(
+    post, path = "/api/v1/tickets/{reference}/notes", tag = "Tickets", operation_id = "addNote",
+    params(TicketPath, Once),
+    request_body = NoteRequest,
+    responses((status = 201, description = "The note.", body = DeskEntry)),
+    security(("api_key" = ["technician"])),
+)]
 pub async fn add(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> Reply {
     let actor = program(&ctx, Role::Technician).await?;
     let reference = reference(&segment)?;

@@ -1,6 +1,7 @@
 //! A customer's own tickets.
 
 use super::json::{List, OwnTicket, Summary};
+use super::openapi::params::{BeforeQuery, OwnTicketsQuery, PageQuery, TicketPath};
 use super::{reference, viewer};
 use crate::domain::access;
 use crate::domain::text;
@@ -10,7 +11,13 @@ use crate::web::ctx::Ctx;
 use crate::web::input::{Fields, Query, Segments};
 use crate::web::reply::{self, Reply};
 
-/// `GET /api/v1/portal/tickets`.
+/// Lists the customer's tickets, the newest update first.
+#[utoipa::path(
+    get, path = "/api/v1/portal/tickets", tag = "Portal", operation_id = "listOwnTickets",
+    params(OwnTicketsQuery, PageQuery),
+    responses((status = 200, description = "A page of the list.", body = List<Summary>)),
+    security(("portal_token" = [])),
+)]
 pub async fn list(ctx: Ctx, Query(fields): Query) -> Reply {
     viewer(&ctx).await?;
     let filter = filter(fields)?;
@@ -38,7 +45,13 @@ pub fn filter(mut fields: Fields) -> Result<ListFilter, Error> {
     Ok(filter)
 }
 
-/// `GET /api/v1/portal/tickets/{reference}`.
+/// Shows a ticket of the customer's, with the newest entries of its timeline.
+#[utoipa::path(
+    get, path = "/api/v1/portal/tickets/{reference}", tag = "Portal", operation_id = "showOwnTicket",
+    params(TicketPath, BeforeQuery),
+    responses((status = 200, description = "The ticket.", body = OwnTicket)),
+    security(("portal_token" = [])),
+)]
 pub async fn show(
     ctx: Ctx,
     Segments(segment): Segments<String>,

@@ -3,6 +3,9 @@
 use axum::http::StatusCode;
 
 use super::json::OwnEntry;
+use super::openapi::TicketClosed;
+use super::openapi::bodies::ReplyRequest;
+use super::openapi::params::{Once, TicketPath};
 use super::{reference, viewer};
 use crate::domain::idempotency::Key;
 use crate::domain::replies::{self, NewReply};
@@ -11,7 +14,14 @@ use crate::web::ctx::Ctx;
 use crate::web::input::{Body, Segments};
 use crate::web::reply::{self, Reply};
 
-/// `POST /api/v1/portal/tickets/{reference}/replies`.
+/// Replies. A reply to a resolved ticket may reopen it.
+#[utoipa::path(
+    post, path = "/api/v1/portal/tickets/{reference}/replies", tag = "Portal", operation_id = "reply",
+    params(TicketPath, Once),
+    request_body = ReplyRequest,
+    responses((status = 201, description = "The reply.", body = OwnEntry), TicketClosed),
+    security(("portal_token" = [])),
+)]
 pub async fn add(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> Reply {
     let viewer = viewer(&ctx).await?;
     let reference = reference(&segment)?;

@@ -1,14 +1,21 @@
 //! Who is signed in, and the end of it.
 
 use super::json::{Session, SessionCustomer};
+use super::openapi::params::EndQuery;
 use super::viewer;
 use crate::domain::{access, links};
 use crate::web::ctx::Ctx;
 use crate::web::input::Query;
 use crate::web::reply::{self, Reply};
 
-/// `GET /api/v1/portal/session`: asked once when the portal is opened, so it counts as a use of
-/// the link.
+/// Says who is signed in.
+///
+/// Asked once when the portal is opened, so it counts as a use of the link.
+#[utoipa::path(
+    get, path = "/api/v1/portal/session", tag = "Portal", operation_id = "showSession",
+    responses((status = 200, description = "Who it is, and until when.", body = Session)),
+    security(("portal_token" = [])),
+)]
 pub async fn show(ctx: Ctx, Query(fields): Query) -> Reply {
     let viewer = viewer(&ctx).await?;
     fields.finish()?;
@@ -19,8 +26,15 @@ pub async fn show(ctx: Ctx, Query(fields): Query) -> Reply {
     })
 }
 
-/// `DELETE /api/v1/portal/session`: this link, or with `?all=true` every link of the customer,
-/// opens nothing any more.
+/// Signs out.
+///
+/// This link, or with `?all=true` every link of the customer, opens nothing any more.
+#[utoipa::path(
+    delete, path = "/api/v1/portal/session", tag = "Portal", operation_id = "endSession",
+    params(EndQuery),
+    responses((status = 204, description = "It is over.")),
+    security(("portal_token" = [])),
+)]
 pub async fn end(ctx: Ctx, Query(mut fields): Query) -> Reply {
     viewer(&ctx).await?;
     let all = fields.boolean("all", false);

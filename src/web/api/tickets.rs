@@ -1,6 +1,9 @@
 //! Tickets, for programs of the company.
 
 use super::json::{DeskTicket, List};
+use super::openapi::TransitionRefused;
+use super::openapi::bodies::{ResolutionRequest, TicketChange, TicketRequest};
+use super::openapi::params::{Once, PageQuery, TicketPath, TicketsQuery};
 use super::{email_field, program, reference};
 use crate::domain::customers::NewCustomer;
 use crate::domain::idempotency::Key;
@@ -12,7 +15,13 @@ use crate::web::ctx::Ctx;
 use crate::web::input::{Body, Fields, Query, Segments};
 use crate::web::reply::{self, Reply};
 
-/// `GET /api/v1/tickets`.
+/// Lists tickets.
+#[utoipa::path(
+    get, path = "/api/v1/tickets", tag = "Tickets", operation_id = "listTickets",
+    params(TicketsQuery, PageQuery),
+    responses((status = 200, description = "A page of the list.", body = List<DeskTicket>)),
+    security(("api_key" = ["technician"])),
+)]
 pub async fn list(ctx: Ctx, Query(mut fields): Query) -> Reply {
     program(&ctx, Role::Technician).await?;
     let query = DeskQuery {
@@ -31,7 +40,17 @@ pub async fn list(ctx: Ctx, Query(mut fields): Query) -> Reply {
     reply::ok(&List::of(page, DeskTicket::from))
 }
 
-/// `POST /api/v1/tickets`.
+/// Creates a ticket, and its customer if nobody has the address.
+#[utoipa::path(
+    post, path = "/api/v1/tickets", tag = "Tickets", operation_id = "createTicket",
+    params(Once),
+    request_body = TicketRequest,
+    responses((
+        status = 201, description = "The ticket.", body = DeskTicket,
+        headers(("Location" = String, description = "The path of the ticket.")),
+    )),
+    security(("api_key" = ["technician"])),
+)]
 pub async fn create(ctx: Ctx, body: Body) -> Reply {
     let actor = program(&ctx, Role::Technician).await?;
     let key = ctx.idempotency_key()?;
@@ -67,7 +86,13 @@ fn new_ticket(mut fields: Fields) -> Result<NewTicket, Error> {
     })
 }
 
-/// `GET /api/v1/tickets/{reference}`.
+/// Shows a ticket.
+#[utoipa::path(
+    get, path = "/api/v1/tickets/{reference}", tag = "Tickets", operation_id = "showTicket",
+    params(TicketPath),
+    responses((status = 200, description = "The ticket.", body = DeskTicket)),
+    security(("api_key" = ["technician"])),
+)]
 pub async fn show(ctx: Ctx, Segments(segment): Segments<String>, Query(fields): Query) -> Reply {
     let actor = program(&ctx, Role::Technician).await?;
     let reference = reference(&segment)?;
@@ -76,7 +101,17 @@ pub async fn show(ctx: Ctx, Segments(segment): Segments<String>, Query(fields): 
     reply::ok(&DeskTicket::from(ticket))
 }
 
-/// `PATCH /api/v1/tickets/{reference}`.
+/// Changes a ticket. What is so already is no change.
+#[utoipa::path(
+    patch, path = "/api/v1/tickets/{reference}", tag = "Tickets", operation_id = "changeTicket",
+    params(TicketPath),
+    request_body = TicketChange,
+    responses(
+        (status = 200, description = "The ticket as it is now.", body = DeskTicket),
+        TransitionRefused,
+    ),
+    security(("api_key" = ["technician"])),
+)]
 pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> Reply {
     let actor = program(&ctx, Role::Technician).await?;
     let reference = reference(&segment)?;
@@ -100,7 +135,17 @@ pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -
     reply::ok(&DeskTicket::from(ticket))
 }
 
-/// `POST /api/v1/tickets/{reference}/resolution`.
+/// Resolves a ticket.
+#[utoipa::path(
+    post, path = "/api/v1/tickets/{reference}/resolution", tag = "Tickets", operation_id = "resolveTicket",
+    params(TicketPath),
+    request_body = ResolutionRequest,
+    responses(
+        (status = 200, description = "The ticket as it is now.", body = DeskTicket),
+        TransitionRefused,
+    ),
+    security(("api_key" = ["technician"])),
+)]
 pub async fn resolve(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> Reply {
     let actor = program(&ctx, Role::Technician).await?;
     let reference = reference(&segment)?;

@@ -1,0 +1,111 @@
+//! The words and texts of the API as schemas, made from the lists and limits that readers use, so
+//! that they cannot say anything else. None of these types ever has a value.
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+use serde_json::{Value, json};
+use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::domain::entries::{Kind, Visibility};
+use crate::domain::links::Reason;
+use crate::domain::text;
+use crate::domain::tickets::{Priority, Sort, Status};
+use crate::error::FieldCode;
+
+/// Declares types that stand for a schema of their own.
+macro_rules! schemas {
+    ($($(#[$about:meta])* $type:ident as $name:literal = $schema:expr;)*) => {$(
+        $(#[$about])*
+        #[derive(Debug)]
+        pub struct $type;
+
+        impl PartialSchema for $type {
+            fn schema() -> RefOr<Schema> {
+                let schema: Object = $schema;
+                schema.into()
+            }
+        }
+
+        impl ToSchema for $type {
+            fn name() -> Cow<'static, str> {
+                $name.into()
+            }
+        }
+    )*};
+}
+
+schemas! {
+    /// How far a ticket is.
+    StatusWord as "Status" = words(Status::ALL.map(Status::as_str));
+    /// How much a ticket matters.
+    PriorityWord as "Priority" = words(Priority::ALL.map(Priority::as_str));
+    /// In which order tickets are listed, greatest first.
+    SortWord as "Sort" = words(Sort::ALL.map(Sort::as_str));
+    /// What happened.
+    KindWord as "Kind" = words(Kind::ALL.map(Kind::as_str));
+    /// Who may see an entry.
+    VisibilityWord as "Visibility" = words(Visibility::ALL.map(Visibility::as_str));
+    /// Why a link was made.
+    ReasonWord as "Reason" = words(Reason::ALL.map(Reason::as_str));
+    /// What is wrong with a field.
+    FieldCodeWord as "FieldCode" = words(FieldCode::ALL.map(|code| json!(code)));
+    /// What a ticket is about, on one line.
+    Subject as "Subject" = text_of(text::SUBJECT);
+    /// What the customer says at first.
+    Description as "Description" = text_of(text::DESCRIPTION);
+    /// What a customer replies.
+    ReplyText as "ReplyText" = text_of(text::REPLY);
+    /// What staff or a program notes.
+    NoteText as "NoteText" = text_of(text::NOTE);
+    /// How a ticket was resolved.
+    ResolutionText as "ResolutionText" = text_of(text::RESOLUTION);
+    /// A name, on one line.
+    Name as "Name" = text_of(text::NAME);
+    /// A telephone number, on one line.
+    Phone as "Phone" = text_of(text::PHONE);
+    /// Staff's notes about a customer.
+    CustomerNotes as "CustomerNotes" = text_of(text::CUSTOMER_NOTES);
+    /// Words that are searched for.
+    Search as "Search" = text_of(text::QUERY);
+    /// An e-mail address.
+    Address as "Address" = address();
+    /// A ticket's name; case and look-alikes (`O` for `0`) do not matter when it is sent.
+    TicketReference as "Reference" = pattern("^TKT-[0-9A-HJKMNP-TV-Z]{6}$", "TKT-7K3M9Q");
+    /// An id: digits, as text, because a JSON number holds too few of them.
+    Id as "Id" = pattern("^[0-9]{1,19}$", "378211890437750784");
+    /// A place in a list: what the list gave, and nothing else.
+    Cursor as "Cursor" = pattern("^[A-Za-z0-9_-]+$", "AAABoqLZJgAFP6xHv0AAAA");
+    /// A moment, in UTC.
+    Time as "Time" = time();
+}
+
+fn words(words: impl IntoIterator<Item = impl Into<Value>>) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
+}
+
+/// A text of so many Unicode scalar values.
+fn text_of(length: RangeInclusive<usize>) -> Object {
+    let least = Some(*length.start()).filter(|least| *least > 0);
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    text.min_length(least).max_length(Some(*length.end())).build()
+}
+
+fn address() -> Object {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Email);
+    let text = ObjectBuilder::new().schema_type(Type::String).format(Some(format));
+    text.max_length(Some(254)).examples(["ana@cafe-lumen.example"]).build()
+}
+
+fn pattern(pattern: &str, example: &str) -> Object {
+    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    text.examples([example]).build()
+}
+
+fn time() -> Object {
+    let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+    let text = ObjectBuilder::new().schema_type(Type::String).format(Some(format));
+    text.examples(["2026-11-23T08:15:00.000Z"]).build()
+}
