@@ -17,7 +17,7 @@ use crate::web;
 use crate::web::server::Limits;
 
 /// How long jobs may go on after the last request: less than the ten seconds a stop may take.
-const JOBS_PATIENCE: Duration = Duration::from_secs(3);
+const JOBS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Serve the portal until SIGTERM or Ctrl-C
 #[derive(Debug, clap::Args)]

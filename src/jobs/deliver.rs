@@ -104,21 +104,26 @@ async fn settle(
     let now = app.clock.now();
     let claimed = hand_over.claimed;
     let (kind, attempt) = (claimed.kind.clone(), claimed.attempt);
+    let recipient = claimed.recipient.clone();
+    // Mail servers like to repeat whom they refuse; the log holds no addresses.
+    let discreet = |reason: &str| reason.replace(&recipient, "the recipient");
     let own = match outcome {
         Ok(()) => {
             app.post.health.resume();
             app.db.write(move |tx| outbox::settle(tx, &claimed, now)).await?
         }
         Err(SendError::Later { reason }) => {
-            tracing::warn!(kind, attempt, reason, "a mail was not taken and is tried again");
+            let said = discreet(&reason);
+            tracing::warn!(kind, attempt, reason = said, "a mail was not taken and is tried again");
             app.db.write(move |tx| outbox::defer(tx, &claimed, &reason, now)).await?
         }
         Err(SendError::Refused { reason }) => {
-            tracing::warn!(kind, attempt, reason, "a mail was refused and is given up");
+            let said = discreet(&reason);
+            tracing::warn!(kind, attempt, reason = said, "a mail was refused and is given up");
             app.db.write(move |tx| outbox::give_up(tx, &claimed, &reason, now)).await?
         }
         Err(SendError::Paused { reason }) => {
-            let until = app.post.health.stop(&reason, now);
+            let until = app.post.health.stop(&discreet(&reason), now);
             app.db.write(move |tx| outbox::hold(tx, &claimed, &reason, until)).await?
         }
     };

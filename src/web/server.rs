@@ -58,7 +58,7 @@ impl Default for Limits {
             head: Duration::from_millis(9_500),
             body: Duration::from_secs(30),
             answer: Duration::from_secs(30),
-            drain: Duration::from_millis(9_500),
+            drain: Duration::from_millis(7_500),
             connections: 10_000,
             requests: 512,
             body_bytes: 32 * 1024,

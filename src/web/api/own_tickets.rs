@@ -3,6 +3,7 @@
 use super::json::{List, OwnTicket, Summary};
 use super::openapi::params::{BeforeQuery, OwnTicketsQuery, PageQuery, TicketPath};
 use super::{reference, viewer};
+use crate::db::Tx;
 use crate::domain::access;
 use crate::domain::text;
 use crate::domain::tickets::{self, ListFilter, Status};
@@ -22,14 +23,13 @@ pub async fn list(ctx: Ctx, Query(fields): Query) -> Reply {
     viewer(&ctx).await?;
     let filter = filter(fields)?;
     let (token, now) = (ctx.token()?, ctx.now);
-    let page = ctx
-        .app
-        .db
-        .read(move |tx| {
-            let viewer = access::viewer(tx, &token, now)?;
-            tickets::list_for_customer(tx, &viewer, &filter)
-        })
-        .await?;
+    let searches = filter.query.is_some();
+    let work = move |tx: &mut Tx<'_>| {
+        let viewer = access::viewer(tx, &token, now)?;
+        tickets::list_for_customer(tx, &viewer, &filter)
+    };
+    // A search may visit every ticket of the customer.
+    let page = if searches { ctx.app.db.scan(work).await } else { ctx.app.db.read(work).await }?;
     reply::ok(&List::of(page, Summary::from))
 }
 
