@@ -2,21 +2,30 @@
 
 /** The pages speak English, so their dates do; which English is the reader's choice. */
 const tongue = navigator.languages.find((it) => it.toLowerCase().startsWith("en")) ?? "en-GB";
-const relative = new Intl.RelativeTimeFormat(tongue, { numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat(tongue);
+const named = new Intl.RelativeTimeFormat(tongue, { numeric: "auto" });
 const clockTime = new Intl.DateTimeFormat(tongue, { hour: "numeric", minute: "2-digit" });
 const shortDay = new Intl.DateTimeFormat(tongue, { day: "numeric", month: "short" });
 const longDay = new Intl.DateTimeFormat(tongue, { day: "numeric", month: "short", year: "numeric" });
 const whole = new Intl.DateTimeFormat(tongue, { dateStyle: "full", timeStyle: "long" });
 
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} seconds a unit, largest first */
-const units = [["year", 31_557_600], ["month", 2_629_800], ["week", 604_800], ["day", 86_400], ["hour", 3_600], ["minute", 60]];
+const units = [["year", 31_557_600], ["month", 2_629_800], ["week", 604_800], ["hour", 3_600], ["minute", 60]];
 
 /** @param {Date} at @param {Date} now */
 function ago(at, now) {
   const seconds = Math.round((at.getTime() - now.getTime()) / 1000);
   if (Math.abs(seconds) < 45) return "just now";
+  const days = calendarDays(at, now);
+  if (Math.abs(seconds) >= 86_400 && Math.abs(days) < 7) return named.format(days, "day");
   const unit = units.find(([, size]) => Math.abs(seconds) >= size) ?? ["minute", 60];
   return relative.format(Math.trunc(seconds / unit[1]) || Math.sign(seconds), unit[0]);
+}
+
+/** "Yesterday" is a date, not a number of hours. @param {Date} at @param {Date} now */
+function calendarDays(at, now) {
+  const midnight = (/** @type {Date} */ it) => new Date(it.getFullYear(), it.getMonth(), it.getDate()).getTime();
+  return Math.round((midnight(at) - midnight(now)) / 86_400_000);
 }
 
 /** @param {Date} at @param {Date} now */
