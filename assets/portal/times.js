@@ -16,8 +16,8 @@ const units = [["year", 31_557_600], ["month", 2_629_800], ["week", 604_800], ["
 function ago(at, now) {
   const seconds = Math.round((at.getTime() - now.getTime()) / 1000);
   if (Math.abs(seconds) < 45) return "just now";
-  const days = calendarDays(at, now);
-  if (Math.abs(seconds) >= 86_400 && Math.abs(days) < 7) return named.format(days, "day");
+  const isDays = Math.abs(seconds) >= 86_400 && Math.abs(seconds) < 604_800;
+  if (isDays) return named.format(calendarDays(at, now), "day");
   const unit = units.find(([, size]) => Math.abs(seconds) >= size) ?? ["minute", 60];
   return relative.format(Math.trunc(seconds / unit[1]) || Math.sign(seconds), unit[0]);
 }
