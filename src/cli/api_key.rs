@@ -3,11 +3,13 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{CliError, arguments, output};
+use super::arguments::{self, Checks};
+use super::{CliError, output};
 use crate::clock::Millis;
 use crate::config::Config;
 use crate::domain::api_keys::{self, ApiKey};
 use crate::domain::staff::Role;
+use crate::domain::text;
 
 /// Create, list and revoke the API keys of programs
 #[derive(Debug, clap::Args)]
@@ -63,9 +65,11 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
 }
 
 async fn create(args: Create, json: bool, config: Config) -> Result<(), CliError> {
-    let made = super::write(config, move |tx, _, now| {
-        Ok(api_keys::create(tx, &args.name, args.role, now)?)
-    });
+    let mut checks = Checks::default();
+    let name = checks.line("name", Some(&args.name), text::REQUIRED_NAME);
+    let name = checks.finish(name)?;
+    let made =
+        super::write(config, move |tx, _, now| Ok(api_keys::create(tx, &name, args.role, now)?));
     let (row, key) = made.await?;
     let mut object = object(&row);
     object["key"] = Value::from(key.as_str());

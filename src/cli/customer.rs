@@ -1,7 +1,6 @@
 //! `doorkey customer`: who the tickets belong to, and the links that let them in.
 
 use clap::Subcommand;
-use serde_json::{Value, json};
 
 use super::arguments::{self, Checks};
 use super::{CliError, output};
@@ -12,6 +11,7 @@ use crate::domain::email::Email;
 use crate::domain::links::{self, Reason};
 use crate::domain::text;
 use crate::error::Error;
+use crate::web::api::json::{CustomerJson, IssuedLink};
 
 /// Add, disable and enable customers, and make links for them
 #[derive(Debug, clap::Args)]
@@ -101,7 +101,8 @@ async fn add(args: &Add, json: bool, config: Config) -> Result<(), CliError> {
     let new = args.read()?;
     let added = super::write(config, move |tx, _, now| Ok(customers::add(tx, &new, now)?));
     let customer = added.await?;
-    output::answer(json, &object(&customer), &format!("{} is a customer.", customer.email))
+    let words = format!("{} is a customer.", customer.email);
+    output::answer(json, &CustomerJson::from(customer), &words)
 }
 
 impl Add {
@@ -123,18 +124,17 @@ async fn link(args: &Link, json: bool, config: Config) -> Result<(), CliError> {
     let ticket = args.ticket.as_deref().map(|typed| arguments::reference("ticket", typed));
     let ticket = checks.take(ticket.transpose());
     let (email, ticket) = checks.finish(email.zip(ticket))?;
-    let public_url = config.server.public_url.to_string();
+    let public_url = config.server.public_url.as_str().to_owned();
     let made = super::write(config, move |tx, rules, now| {
         let id = find(tx, &email)?.id;
         let (link, token) =
             links::issue_by_hand(tx, rules, id, ticket.as_ref(), Reason::Staff, now)?;
-        Ok((link, links::url(&public_url, ticket.as_ref(), &token)))
+        let url = links::url(&public_url, ticket.as_ref(), &token);
+        Ok(IssuedLink { id: link.id.to_string(), url, expires_at: link.expires_at.rfc3339() })
     });
-    let (link, url) = made.await?;
-    let expires_at = link.expires_at.rfc3339();
-    let object = json!({ "id": link.id.to_string(), "url": url, "expires_at": expires_at });
-    output::answer(json, &object, &url)?;
-    output::remark(json, &format!("It works until {expires_at}."));
+    let link = made.await?;
+    output::answer(json, &link, &link.url)?;
+    output::remark(json, &format!("It works until {}.", link.expires_at));
     Ok(())
 }
 
@@ -147,7 +147,8 @@ async fn set_active(email: &str, active: bool, json: bool, config: Config) -> Re
     });
     let customer = changed.await?;
     let state = if active { "active" } else { "disabled; none of their links works" };
-    output::answer(json, &object(&customer), &format!("{} is {state}.", customer.email))
+    let words = format!("{} is {state}.", customer.email);
+    output::answer(json, &CustomerJson::from(customer), &words)
 }
 
 fn find(tx: &mut Tx<'_>, email: &Email) -> Result<Customer, CliError> {
@@ -155,18 +156,5 @@ fn find(tx: &mut Tx<'_>, email: &Email) -> Result<Customer, CliError> {
         super::instead_of_not_found(error, || {
             format!("--email: no customer has the address {email}; doorkey customer add adds one")
         })
-    })
-}
-
-fn object(customer: &Customer) -> Value {
-    json!({
-        "id": customer.id.to_string(),
-        "email": customer.email.as_str(),
-        "name": customer.name,
-        "phone": customer.phone,
-        "company": customer.company,
-        "notes": customer.notes,
-        "active": customer.active,
-        "created_at": customer.created_at.rfc3339(),
     })
 }

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write as _};
 
-use serde_json::Value;
+use serde::Serialize;
 
 use super::CliError;
 
@@ -12,9 +12,10 @@ use super::CliError;
 /// # Errors
 /// [`CliError::Failed`] if nobody can read it (a full disk, a closed pipe). What the command did
 /// stays done, and the error says so.
-pub fn answer(json: bool, object: &Value, words: &str) -> Result<(), CliError> {
-    let text = if json { object.to_string() } else { words.to_owned() };
-    write(&text).map_err(|error| {
+pub fn answer(json: bool, object: &impl Serialize, words: &str) -> Result<(), CliError> {
+    let object = || serde_json::to_string(object).map_err(io::Error::from);
+    let text = if json { object() } else { Ok(words.to_owned()) };
+    text.and_then(|text| write(&text)).map_err(|error| {
         CliError::Failed(format!("it was done, but the answer cannot be written: {error}"))
     })
 }

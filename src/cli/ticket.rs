@@ -3,16 +3,16 @@
 use std::io;
 
 use clap::Subcommand;
-use serde_json::{Value, json};
 
 use super::arguments::{self, Checks};
 use super::{CliError, output};
 use crate::config::Config;
 use crate::domain::customers::NewCustomer;
 use crate::domain::email::Email;
-use crate::domain::tickets::{self, NewTicket, Priority, Ticket};
+use crate::domain::tickets::{self, NewTicket, Priority};
 use crate::domain::{Actor, text};
 use crate::error::{FieldCode, FieldError};
+use crate::web::api::json::DeskTicket;
 
 /// Add tickets
 #[derive(Debug, clap::Args)]
@@ -75,7 +75,8 @@ async fn create(args: Add, json: bool, config: Config) -> Result<(), CliError> {
         Ok(tickets::create(tx, rules, &Actor::System, &new, None, now)?)
     });
     let ticket = created.await?;
-    output::answer(json, &object(&ticket), ticket.reference.as_str())
+    let reference = ticket.reference.to_string();
+    output::answer(json, &DeskTicket::from(ticket), &reference)
 }
 
 impl Add {
@@ -110,29 +111,4 @@ fn description(typed: String) -> Result<String, FieldError> {
         _ => typed,
     };
     text::parse("description", &typed, text::DESCRIPTION)
-}
-
-fn object(ticket: &Ticket) -> Value {
-    let Ticket { customer, assignee, .. } = ticket;
-    let assignee = assignee
-        .as_ref()
-        .map(|person| json!({ "email": person.email.as_str(), "name": person.name }));
-    json!({
-        "reference": ticket.reference.as_str(),
-        "subject": ticket.subject,
-        "description": ticket.description,
-        "status": ticket.status.as_str(),
-        "priority": ticket.priority.as_str(),
-        "category": ticket.category,
-        "customer": {
-            "id": customer.id.to_string(),
-            "email": customer.email.as_str(),
-            "name": customer.name,
-        },
-        "assignee": assignee,
-        "resolution": ticket.resolution,
-        "created_at": ticket.created_at.rfc3339(),
-        "updated_at": ticket.updated_at.rfc3339(),
-        "note_count": ticket.note_count,
-    })
 }
