@@ -1,6 +1,6 @@
 //! A transaction in progress: what the store works through.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 use super::dialect::{Dialect, Engine};
 use super::error::{Again, Failure};
@@ -27,8 +27,10 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// Any [`DbError`].
+    #[track_caller]
     pub fn rows<T: FromRow>(&mut self, sql: &str, params: &[Value<'_>]) -> Result<Vec<T>, DbError> {
         self.alive()?;
+        trace(sql);
         let result = match &mut self.link {
             Link::Sqlite(connection) => sqlite::rows(connection, sql, params),
             Link::Postgres(session) => session.rows(sql, params),
@@ -40,6 +42,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// Any [`DbError`]; [`DbError::Bug`] if there are more.
+    #[track_caller]
     pub fn row<T: FromRow>(
         &mut self,
         sql: &str,
@@ -54,6 +57,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// Any [`DbError`]; [`DbError::Bug`] if there are none or more.
+    #[track_caller]
     pub fn one<T: FromRow>(&mut self, sql: &str, params: &[Value<'_>]) -> Result<T, DbError> {
         self.row(sql, params)?.ok_or_else(|| DbError::Bug(format!("no row: {sql}")))
     }
@@ -62,8 +66,10 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// Any [`DbError`].
+    #[track_caller]
     pub fn run(&mut self, sql: &str, params: &[Value<'_>]) -> Result<u64, DbError> {
         self.alive()?;
+        trace(sql);
         let result = match &mut self.link {
             Link::Sqlite(connection) => sqlite::run(connection, sql, params),
             Link::Postgres(session) => session.run(sql, params),
@@ -109,6 +115,14 @@ impl Tx<'_> {
             error
         })
     }
+}
+
+/// Tells the log which statement runs and where it is written; never its parameters, which are
+/// people's words. Setting `log` to `doorkey::db=trace` shows it.
+#[track_caller]
+fn trace(sql: &str) {
+    let at = Location::caller();
+    tracing::trace!(file = at.file(), line = at.line(), "{sql}");
 }
 
 /// How one run of a closure went.
