@@ -16,3 +16,5 @@ mod browser;
 mod cli;
 mod edge;
 mod real;
+mod support;
+mod tickets;

@@ -1,0 +1,182 @@
+//! Somebody at the door: a browser or a program that speaks HTTP.
+
+use std::net::SocketAddr;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Method, Request};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use doorkey::web::ctx::Peer;
+
+use super::TestApp;
+
+/// Who asks, from where, with what in hand.
+#[derive(Clone)]
+pub struct Client {
+    app: TestApp,
+    bearer: Option<String>,
+    peer: SocketAddr,
+    headers: Vec<(String, String)>,
+}
+
+impl Client {
+    pub(super) fn new(app: TestApp) -> Self {
+        Self { app, bearer: None, peer: "192.0.2.1:4711".parse().unwrap(), headers: Vec::new() }
+    }
+
+    /// The same person with the token of this link.
+    pub fn open(&self, link: &str) -> Self {
+        let (_, token) = link.split_once("#token=").expect("a link with a token");
+        self.bearer(token)
+    }
+
+    /// The same person with this token or key.
+    pub fn bearer(&self, secret: &str) -> Self {
+        Self { bearer: Some(secret.to_owned()), ..self.clone() }
+    }
+
+    /// The token or key in hand.
+    pub fn secret(&self) -> &str {
+        self.bearer.as_deref().expect("a token or a key")
+    }
+
+    /// The same person from another address.
+    pub fn from(&self, address: &str) -> Self {
+        Self { peer: SocketAddr::new(address.parse().unwrap(), 4711), ..self.clone() }
+    }
+
+    /// The same person with one more header on every request.
+    pub fn header(&self, name: &str, value: &str) -> Self {
+        let mut other = self.clone();
+        other.headers.push((name.to_owned(), value.to_owned()));
+        other
+    }
+
+    /// The same person with an `Idempotency-Key`.
+    pub fn key(&self, key: &str) -> Self {
+        self.header("Idempotency-Key", key)
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, Bytes::new(), None).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, Bytes::new(), None).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.json("POST", path, body).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.json("PATCH", path, body).await
+    }
+
+    pub async fn json(&self, method: &str, path: &str, body: &Value) -> Answer {
+        self.send(method, path, body.to_string(), Some("application/json")).await
+    }
+
+    /// Any bytes, of any kind.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: impl Into<Bytes>,
+        kind: Option<&str>,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(Method::from_bytes(method.as_bytes()).unwrap())
+            .uri(path)
+            .extension(Peer(self.peer));
+        if let Some(secret) = &self.bearer {
+            request = request.header("Authorization", format!("Bearer {secret}"));
+        }
+        if let Some(kind) = kind {
+            request = request.header("Content-Type", kind);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Body::from(body.into())).unwrap();
+        let response = self.app.router().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            asked: format!("{method} {path}"),
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    asked: String,
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// Demands this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}: {}", self.asked, self.text());
+        self
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{}: {error}: {}", self.asked, self.text()))
+    }
+
+    /// The `code` of a problem, with its status: `401 link_expired`.
+    pub fn problem(&self) -> String {
+        let problem = self.json();
+        let kind = self.header("content-type").unwrap_or_default();
+        assert_eq!(kind, "application/problem+json", "{}: {}", self.asked, self.text());
+        assert_eq!(problem["status"], self.status, "{problem}");
+        format!("{} {}", self.status, problem["code"].as_str().unwrap())
+    }
+
+    /// What is wrong with which field: `body too_long`, sorted.
+    #[track_caller]
+    pub fn fields(&self) -> Vec<String> {
+        assert_eq!(self.problem(), "422 invalid", "{}", self.asked);
+        let problem = self.json();
+        let mut fields: Vec<String> = problem["errors"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{}: no errors in {problem}", self.asked))
+            .iter()
+            .map(|error| {
+                assert!(!error["message"].as_str().unwrap().is_empty(), "{error}");
+                format!("{} {}", error["field"].as_str().unwrap(), error["code"].as_str().unwrap())
+            })
+            .collect();
+        fields.sort();
+        fields
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Status, headers and body with everything that names this one request taken out: two
+    /// answers that must not be told apart are equal in it.
+    pub fn without_request_id(&self) -> String {
+        let id = self.header("x-request-id").unwrap_or("none").to_owned();
+        let mut headers: Vec<String> =
+            self.headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
+        headers.sort();
+        format!("{}\n{}\n{}", self.status, headers.join("\n"), self.text()).replace(&id, "…")
+    }
+}
