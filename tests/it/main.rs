@@ -16,5 +16,7 @@ mod browser;
 mod cli;
 mod edge;
 mod real;
+mod schema;
+mod story;
 mod support;
 mod tickets;

@@ -1,0 +1,238 @@
+//! One long story that runs every statement of the store. A statement nobody runs here is named,
+//! so that none is without a test on either engine.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use doorkey::domain::entries::Visibility;
+use doorkey::domain::idempotency::Key;
+use doorkey::domain::links::{self, Reason};
+use doorkey::domain::replies::{self, NewReply};
+use doorkey::domain::staff::{self, Role};
+use doorkey::domain::tickets::{self, Change, DeskQuery, ListFilter, NewTicket, Sort, Status};
+use doorkey::domain::{Actor, api_keys, codes, customers, mails};
+use doorkey::error::Error;
+use doorkey::ids::{self, Token};
+use doorkey::jobs;
+use doorkey::mail::outbox;
+
+use crate::support::desk::{email, somebody, to};
+use crate::support::{TestApp, trace};
+
+const ALICE: &str = "alice@example.com";
+
+#[tokio::test]
+async fn one_story_runs_every_statement_of_the_store() {
+    trace::record();
+    let app = TestApp::start().await;
+    people_arrive(&app).await;
+    a_customer_comes_in(&app).await;
+    a_ticket_lives(&app).await;
+    everybody_looks(&app).await;
+    mail_goes_wrong(&app).await;
+    links_end(&app).await;
+    jobs::tidy::close(&app).await.unwrap();
+    app.sleep_days(200);
+    jobs::tidy::forget(&app).await.unwrap();
+    let written = statements();
+    assert!(written.len() > 60, "only {} statements found in src/store", written.len());
+    let ran: BTreeSet<(String, u64)> = trace::ran();
+    let missed: Vec<_> = written.iter().filter(|place| !ran.contains(place)).collect();
+    // A row lock is a statement of PostgreSQL alone: SQLite has one writer at a time anyway.
+    let missed: Vec<_> =
+        missed.into_iter().filter(|place| app.is_postgres() || !is_lock(place)).collect();
+    assert!(missed.is_empty(), "nothing runs the statements at {missed:#?}");
+}
+
+/// Where `src/store` hands a statement to the database: file and line of each call.
+fn statements() -> BTreeSet<(String, u64)> {
+    let mut found = BTreeSet::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = format!("src/store/{}", path.file_name().unwrap().to_string_lossy());
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (index, line) in text.lines().enumerate() {
+            let calls = ["tx.rows(", "tx.row(", "tx.one(", "tx.run("];
+            if calls.iter().any(|call| line.contains(call)) {
+                found.insert((name.clone(), index as u64 + 1));
+            }
+        }
+    }
+    found
+}
+
+fn is_lock((file, line): &(String, u64)) -> bool {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let from = usize::try_from(*line).unwrap().saturating_sub(12);
+    lines[from..usize::try_from(*line).unwrap()].iter().any(|line| line.contains("pub fn lock("))
+}
+
+async fn people_arrive(app: &TestApp) {
+    let dana = app.staff("dana@rfs.example", "Dana", Role::Technician).await;
+    let gone = app.staff("gone@rfs.example", "Gone", Role::Admin).await;
+    let address = gone.email.clone();
+    app.act(move |tx, _, _| staff::set_active(tx, &address, false)).await.unwrap();
+    let all = app.db.read(staff::list).await.unwrap();
+    assert_eq!([&all[0], &all[1]].map(|it| it.active), [true, false]);
+    assert_eq!(all[0], dana);
+    let made = app.act(|tx, _, now| api_keys::create(tx, "shop", Role::Admin, now)).await.unwrap();
+    let hash = ids::api_key_hash(&made.1).unwrap();
+    assert!(app.db.read(move |tx| api_keys::open(tx, hash)).await.is_ok());
+    app.act(move |tx, _, now| api_keys::revoke(tx, made.0.id, now)).await.unwrap();
+    assert!(app.db.read(move |tx| api_keys::open(tx, hash)).await.is_err());
+    assert_eq!(app.db.read(api_keys::list).await.unwrap().len(), 1);
+    let alice = app.customer_row(ALICE).await;
+    app.set_active(alice.id, false).await;
+    app.set_active(alice.id, true).await;
+    let known = app.db.read(|tx| customers::find_by_email(tx, &email("ALICE@example.com"))).await;
+    assert_eq!(known.unwrap(), alice);
+    let listed = app.db.read(|tx| customers::list(tx, "ALICE exam", None, 10)).await.unwrap();
+    assert_eq!(listed.items, [alice]);
+}
+
+async fn a_customer_comes_in(app: &TestApp) {
+    let key = app.key;
+    let ask = |app: &TestApp| {
+        let app = app.clone();
+        async move {
+            app.act(move |tx, rules, now| {
+                links::request(tx, rules, &key, &email(ALICE), None, b"\xC0\0\x02\x01", now)
+            })
+            .await
+        }
+    };
+    let request_id = ask(app).await.unwrap();
+    app.deliver().await;
+    let code = app.mailbox(ALICE).code();
+    let opened = app
+        .act(move |tx, rules, now| {
+            codes::redeem(tx, rules, &key, (&request_id, &code), b"\xC0\0\x02\x01", now)
+        })
+        .await
+        .unwrap();
+    assert!(matches!(opened, codes::Outcome::Opened(..)), "{opened:?}");
+    let alice = app.anon().open(&app.mailbox(ALICE).link());
+    let viewer = app.viewer(&alice).await;
+    app.uses.portal_opened(&viewer, app.now());
+    app.write_uses().await;
+}
+
+async fn a_ticket_lives(app: &TestApp) {
+    let alice = app.customer(ALICE).await;
+    let new = NewTicket {
+        assignee: Some(email("dana@rfs.example")),
+        ..app.new_ticket(ALICE, "A broken camera")
+    };
+    let actor = Actor::Program { id: 7, name: "shop".into(), role: Role::Technician };
+    let key = Key::new(&actor, "once".into(), &[b"create"]);
+    let (create, again) = (new.clone(), key.clone());
+    let who = actor.clone();
+    let ticket = app
+        .act(move |tx, rules, now| tickets::create(tx, rules, &actor, &create, Some(&key), now))
+        .await
+        .unwrap();
+    let same = app
+        .act(move |tx, rules, now| tickets::create(tx, rules, &who, &new, Some(&again), now))
+        .await
+        .unwrap();
+    assert_eq!(same.id, ticket.id);
+    app.note(&ticket.reference, "We come on Monday.", Visibility::Public).await.unwrap();
+    let viewer = app.viewer(&alice).await;
+    let key = Key::new(&viewer.actor(), "reply".into(), &[b"reply"]);
+    for _ in 0..2 {
+        let (viewer, reference, key) = (viewer.clone(), ticket.reference.clone(), key.clone());
+        let reply = NewReply { body: "Good.".into(), notify: true };
+        app.act(move |tx, rules, now| {
+            replies::add(tx, rules, &viewer, &reference, &reply, Some(&key), now)
+        })
+        .await
+        .unwrap();
+    }
+    let subject = Change { subject: Some("A broken lens".into()), ..Change::default() };
+    app.change(&ticket.reference, subject).await.unwrap();
+    app.change(&ticket.reference, to(Status::InProgress)).await.unwrap();
+    app.resolve(&ticket.reference, "Changed it.").await.unwrap();
+    assert_eq!(app.see(&ticket.reference).await.note_count, 2);
+    app.uses.ticket_seen(&viewer, ticket.id, app.now());
+    app.write_uses().await;
+    app.sleep_days(14);
+    jobs::tidy::close(app).await.unwrap();
+    assert_eq!(app.see(&ticket.reference).await.status, Status::Closed);
+}
+
+async fn everybody_looks(app: &TestApp) {
+    let alice = app.customer(ALICE).await;
+    let viewer = app.viewer(&alice).await;
+    let filter = ListFilter {
+        status: Some(Status::Closed),
+        query: Some("lens".into()),
+        cursor: None,
+        limit: 20,
+    };
+    let looked = viewer.clone();
+    let page = app.db.read(move |tx| tickets::list_for_customer(tx, &looked, &filter)).await;
+    let page = page.map_err(|error: Error| error).unwrap();
+    assert_eq!(page.items.len(), 1);
+    let (looked, reference) = (viewer.clone(), page.items[0].reference.clone());
+    let counts = app.db.read(move |tx| tickets::counts(tx, &looked)).await.unwrap();
+    assert_eq!((counts.all(), counts.closed), (1, 1));
+    app.detail(&alice, &reference).await.unwrap();
+    let version = reference.clone();
+    app.db.read(move |tx| tickets::version(tx, &viewer, &version)).await.unwrap();
+    assert_eq!(app.timeline(&reference).await.len(), 7);
+    for sort in [Sort::Updated, Sort::Created, Sort::Priority] {
+        let query = DeskQuery {
+            sort,
+            assignee: Some(email("dana@rfs.example")),
+            customer: Some(email(ALICE)),
+            query: Some("lens alice".into()),
+            limit: 1,
+            ..DeskQuery::default()
+        };
+        let page = app.db.scan(move |tx| tickets::list(tx, &query)).await.unwrap();
+        assert_eq!(page.items.len(), 1, "{sort:?}");
+    }
+    let reference = reference.clone();
+    let found: Result<_, Error> =
+        app.db.read(move |tx| tickets::find(tx, &somebody(), &reference)).await;
+    found.unwrap();
+}
+
+async fn mail_goes_wrong(app: &TestApp) {
+    app.deliver().await;
+    let mut ticket = app.new_ticket(ALICE, "Another camera");
+    ticket.assignee = None;
+    app.create(ticket).await.unwrap();
+    app.break_mail(true);
+    app.deliver().await;
+    app.break_mail(false);
+    app.sleep(5);
+    let key = app.key;
+    let taken = app
+        .act(move |tx, rules, now| mails::hand_over(tx, rules, &key, 1, now))
+        .await
+        .unwrap()
+        .expect("a mail that was put off");
+    let claimed = taken.claimed;
+    assert_eq!(claimed.attempt, 2);
+    let renewed = claimed.clone();
+    assert!(app.act(move |tx, _, now| Ok(outbox::renew(tx, &renewed, now)?)).await.unwrap());
+    let refused = app.act(move |tx, _, now| Ok(outbox::give_up(tx, &claimed, "no", now)?)).await;
+    assert!(refused.unwrap());
+}
+
+async fn links_end(app: &TestApp) {
+    let alice = app.customer_row(ALICE).await;
+    let (link, token) = app.link_for(alice.id).await;
+    let listed = app.db.read(move |tx| links::list(tx, alice.id, None, 10)).await.unwrap();
+    assert_eq!(listed.items[0], link);
+    assert_eq!(link.reason, Reason::Api);
+    app.act(move |tx, _, now| links::revoke(tx, &somebody(), alice.id, link.id, now))
+        .await
+        .unwrap();
+    app.act(move |tx, _, now| links::revoke_all(tx, &somebody(), alice.id, now)).await.unwrap();
+    let client = app.anon().bearer(&token.reveal());
+    assert!(Token::parse(client.secret()).is_some());
+}
