@@ -62,6 +62,7 @@ impl Args {
 
 /// Fills a new database and serves it until Ctrl-C.
 pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
+    public_url(config.server.listen)?;
     let listener = serve::listen(&config).await?;
     let stop = serve::stop_signal()?;
     let folder = tempfile::Builder::new().prefix("doorkey-demo-").tempdir()?;
