@@ -26,6 +26,9 @@ pub mod uses;
 
 use std::time::Duration;
 
+/// What every function of the domain works in: an open transaction.
+pub use crate::db::Tx;
+
 use crate::domain::email::Email;
 use crate::domain::staff::Role;
 

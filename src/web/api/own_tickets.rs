@@ -3,7 +3,7 @@
 use super::json::{List, OwnTicket, Summary};
 use super::openapi::params::{BeforeQuery, OwnTicketsQuery, PageQuery, TicketPath};
 use super::{reference, viewer};
-use crate::db::Tx;
+use crate::domain::Tx;
 use crate::domain::access;
 use crate::domain::text;
 use crate::domain::tickets::{self, ListFilter, Status};

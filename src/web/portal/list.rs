@@ -5,7 +5,7 @@ use axum::http::HeaderValue;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Reader, explain, fragment, holds, shell, tag, unchanged};
-use crate::db::Tx;
+use crate::domain::Tx;
 use crate::domain::access;
 use crate::domain::page::Page;
 use crate::domain::tickets::{self, Counts, ListFilter, Status, Summary};

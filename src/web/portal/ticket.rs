@@ -5,7 +5,7 @@ use axum::http::HeaderValue;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Reader, explain, fragment, holds, shell, tag, unchanged};
-use crate::db::Tx;
+use crate::domain::Tx;
 use crate::domain::access::{self, Viewer};
 use crate::domain::entries::{By, Entry, Kind};
 use crate::domain::tickets::{self, Detail, Status};
