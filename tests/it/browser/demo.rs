@@ -62,6 +62,11 @@ async fn the_demo_leads_from_its_addresses_to_a_reply() {
     browser.press("Send Me a Link").await;
     browser.see("a link is on its way").await;
     browser.open_new_tab(&format!("{}/dev/mailbox", demo.url)).await;
+    let begun = std::time::Instant::now();
+    while !browser.has("link", "Your link to …").await {
+        assert!(begun.elapsed() < crate::real::PATIENCE, "the mail with the link");
+        browser.reload().await;
+    }
     browser.follow("Your link to …").await;
     browser.see(&customer).await;
     browser.follow("Open the Link in This Mail").await;

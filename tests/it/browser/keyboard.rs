@@ -17,7 +17,8 @@ async fn everything_can_be_done_with_a_keyboard_alone() {
     let wrong =
         browser.evaluate("return document.activeElement.getAttribute('aria-invalid')").await;
     assert_eq!(wrong, serde_json::json!("true"), "the focus is on the field that is wrong");
-    browser.keys(Key::Control + "a").await;
+    let all = browser.driver().action_chain().key_down(Key::Control).send_keys("a");
+    all.key_up(Key::Control).perform().await.unwrap();
     browser.keys(ANA).await;
     browser.keys(Key::Enter).await;
     browser.see("a link is on its way").await;

@@ -62,7 +62,8 @@ def authenticate(server, session, envelope, mechanism, data):
     right = hmac.compare_digest(data.login, user.encode()) and hmac.compare_digest(
         data.password, password.encode()
     )
-    return AuthResult(success=right)
+    # Not handled here: the server answers a wrong login with 535 itself.
+    return AuthResult(success=right, handled=False)
 
 
 async def main():
