@@ -122,7 +122,7 @@ async fn a_code_from_a_mail_on_another_device_opens_the_page_that_asked() {
     browser.fill("6-digit code", wrong).await;
     browser.press("Open My Tickets").await;
     browser.find("field", "6-digit code").await;
-    browser.see("code").await;
+    browser.see("This code is not valid").await;
     assert!(!browser.words().await.contains(DESCRIPTION));
     browser.fill("6-digit code", &code).await;
     browser.press("Open My Tickets").await;

@@ -75,6 +75,7 @@ async fn the_demo_leads_from_its_addresses_to_a_reply() {
     browser.picture("demo-list").await;
     // A ticket that takes replies: the tab of open ones.
     browser.follow("Open…").await;
+    browser.see_address("status=open").await;
     let first = browser
         .evaluate(
             "

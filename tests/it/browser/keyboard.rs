@@ -13,7 +13,7 @@ async fn everything_can_be_done_with_a_keyboard_alone() {
     browser.tab_to("field", "Email").await;
     browser.keys("not an address").await;
     browser.keys(Key::Enter).await;
-    browser.see("e-mail address").await;
+    browser.see("does not look like an e-mail address").await;
     let wrong =
         browser.evaluate("return document.activeElement.getAttribute('aria-invalid')").await;
     assert_eq!(wrong, serde_json::json!("true"), "the focus is on the field that is wrong");

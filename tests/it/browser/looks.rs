@@ -41,7 +41,7 @@ async fn pages_for_everybody_are_accessible() {
     look_at(browser, "login").await;
     browser.fill("Email", "not an address").await;
     browser.press("Send Me a Link").await;
-    browser.see("e-mail address").await;
+    browser.see("does not look like an e-mail address").await;
     look_at(browser, "login-problem").await;
     browser.fill("Email", ANA).await;
     browser.press("Send Me a Link").await;
@@ -49,7 +49,7 @@ async fn pages_for_everybody_are_accessible() {
     look_at(browser, "answer").await;
     browser.fill("6-digit code", "000000").await;
     browser.press("Open My Tickets").await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    browser.see("This code is not valid").await;
     look_at(browser, "code-problem").await;
 }
 

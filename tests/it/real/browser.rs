@@ -104,6 +104,14 @@ impl Browser {
         self.driver().current_url().await.unwrap().to_string()
     }
 
+    /// Waits until the address holds these characters.
+    pub async fn see_address(&self, part: &str) {
+        let begun = Instant::now();
+        while !self.address().await.contains(part) {
+            pause(begun, &format!("{part} in the address")).await;
+        }
+    }
+
     /// Opens an address in a new tab as a tap on a link in a mail program does, and goes there.
     pub async fn open_new_tab(&self, url: &str) -> WindowHandle {
         let tab = self.driver().new_tab().await.unwrap();
@@ -179,12 +187,22 @@ impl Browser {
 
     /// Presses a button.
     pub async fn press(&self, button: &str) {
-        self.find("button", button).await.click().await.unwrap();
+        self.click("button", button).await;
     }
 
     /// Follows a link.
     pub async fn follow(&self, link: &str) {
-        self.find("link", link).await.click().await.unwrap();
+        self.click("link", link).await;
+    }
+
+    /// Clicks once. What is replaced between finding and clicking is looked for again.
+    async fn click(&self, role: &str, name: &str) {
+        loop {
+            match self.find(role, name).await.click().await {
+                Err(error) if matches!(*error, WebDriverErrorInner::StaleElementReference(_)) => {}
+                clicked => return clicked.unwrap(),
+            }
+        }
     }
 
     /// Types into a field, over what it held. Goes in at once, as from a keyboard that knows
