@@ -2,7 +2,7 @@
 //!
 //! `arch` reads the source; `real` starts real processes (a mail server, PostgreSQL, the release
 //! binary, a browser); `browser` tells the portal's stories with them; `cli` runs
-//! the commands.
+//! the commands; `openapi` holds the API against its description.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +15,7 @@ mod arch;
 mod browser;
 mod cli;
 mod edge;
+mod openapi;
 mod real;
 mod schema;
 mod story;

@@ -19,7 +19,7 @@ pub struct List<T> {
     /// The items.
     pub items: Vec<T>,
     /// What `?cursor=` takes for the next page.
-    #[schema(value_type = Option<Cursor>, inline, required)]
+    #[schema(value_type = Option<Cursor>, required)]
     pub next_cursor: Option<String>,
 }
 
@@ -34,7 +34,7 @@ impl<T> List<T> {
 #[derive(Serialize, ToSchema)]
 pub struct Summary {
     /// `TKT-7K3M9Q`.
-    #[schema(value_type = TicketReference, inline)]
+    #[schema(value_type = TicketReference)]
     pub reference: String,
     /// What it is about.
     pub subject: String,
@@ -45,10 +45,10 @@ pub struct Summary {
     #[schema(required)]
     pub assigned_to: Option<String>,
     /// RFC 3339.
-    #[schema(value_type = Time, inline)]
+    #[schema(value_type = Time)]
     pub created_at: String,
     /// RFC 3339: the last thing the customer can see.
-    #[schema(value_type = Time, inline)]
+    #[schema(value_type = Time)]
     pub updated_at: String,
     /// Public notes and replies.
     pub note_count: i64,
@@ -93,7 +93,7 @@ pub struct OwnTicket {
     /// The newest entries, oldest first.
     pub timeline: Vec<OwnEntry>,
     /// What `?before=` takes for the entries before these.
-    #[schema(value_type = Option<Cursor>, inline, required)]
+    #[schema(value_type = Option<Cursor>, required)]
     pub earlier: Option<String>,
 }
 
@@ -116,13 +116,13 @@ impl From<Detail> for OwnTicket {
 #[derive(Serialize, ToSchema)]
 pub struct OwnEntry {
     /// Grows along the timeline.
-    #[schema(value_type = Id, inline)]
+    #[schema(value_type = Id)]
     pub id: String,
     /// `created`, `status_changed`, `note`, `reply`, `resolution`, and for programs `assigned`.
     #[schema(value_type = KindWord)]
     pub kind: &'static str,
     /// RFC 3339.
-    #[schema(value_type = Time, inline)]
+    #[schema(value_type = Time)]
     pub at: String,
     /// Whose hand it is from, if they have a name the reader may know.
     #[schema(required)]
@@ -176,7 +176,7 @@ impl From<Entry> for DeskEntry {
 #[schema(as = Ticket)]
 pub struct DeskTicket {
     /// `TKT-7K3M9Q`.
-    #[schema(value_type = TicketReference, inline)]
+    #[schema(value_type = TicketReference)]
     pub reference: String,
     /// What it is about.
     pub subject: String,
@@ -200,10 +200,10 @@ pub struct DeskTicket {
     #[schema(required)]
     pub resolution: Option<String>,
     /// RFC 3339.
-    #[schema(value_type = Time, inline)]
+    #[schema(value_type = Time)]
     pub created_at: String,
     /// RFC 3339: the last thing the customer can see.
-    #[schema(value_type = Time, inline)]
+    #[schema(value_type = Time)]
     pub updated_at: String,
     /// Public notes and replies.
     pub note_count: i64,
@@ -213,10 +213,10 @@ pub struct DeskTicket {
 #[derive(Serialize, ToSchema)]
 pub struct TicketCustomer {
     /// The customer's id.
-    #[schema(value_type = Id, inline)]
+    #[schema(value_type = Id)]
     pub id: String,
     /// Their address.
-    #[schema(value_type = Address, inline)]
+    #[schema(value_type = Address)]
     pub email: String,
     /// Their name, empty if unknown.
     pub name: String,
@@ -226,7 +226,7 @@ pub struct TicketCustomer {
 #[derive(Serialize, ToSchema)]
 pub struct TicketAssignee {
     /// Their address.
-    #[schema(value_type = Address, inline)]
+    #[schema(value_type = Address)]
     pub email: String,
     /// Their name.
     pub name: String,
@@ -260,10 +260,10 @@ impl From<Ticket> for DeskTicket {
 #[schema(as = Customer)]
 pub struct CustomerJson {
     /// The customer's id.
-    #[schema(value_type = Id, inline)]
+    #[schema(value_type = Id)]
     pub id: String,
     /// Cannot be changed once created.
-    #[schema(value_type = Address, inline)]
+    #[schema(value_type = Address)]
     pub email: String,
     /// Empty if unknown.
     pub name: String,
@@ -276,7 +276,7 @@ pub struct CustomerJson {
     /// Whether they get links and theirs work.
     pub active: bool,
     /// RFC 3339.
-    #[schema(value_type = Time, inline)]
+    #[schema(value_type = Time)]
     pub created_at: String,
 }
 
@@ -300,24 +300,24 @@ impl From<Customer> for CustomerJson {
 #[schema(as = Link)]
 pub struct LinkJson {
     /// The link's id.
-    #[schema(value_type = Id, inline)]
+    #[schema(value_type = Id)]
     pub id: String,
     /// `requested`, `ticket_mail`, `staff`, `api`.
     #[schema(value_type = ReasonWord)]
     pub reason: &'static str,
     /// RFC 3339.
-    #[schema(value_type = Time, inline)]
+    #[schema(value_type = Time)]
     pub issued_at: String,
     /// RFC 3339.
-    #[schema(value_type = Time, inline)]
+    #[schema(value_type = Time)]
     pub expires_at: String,
     /// RFC 3339.
-    #[schema(value_type = Option<Time>, inline, required)]
+    #[schema(value_type = Option<Time>, required)]
     pub last_used_at: Option<String>,
     /// How often the portal was opened with it.
     pub use_count: i64,
     /// RFC 3339.
-    #[schema(value_type = Option<Time>, inline, required)]
+    #[schema(value_type = Option<Time>, required)]
     pub revoked_at: Option<String>,
     /// Who revoked it, in words.
     #[schema(required)]
@@ -343,12 +343,12 @@ impl From<Link> for LinkJson {
 #[derive(Serialize, ToSchema)]
 pub struct IssuedLink {
     /// The link's id.
-    #[schema(value_type = Id, inline)]
+    #[schema(value_type = Id)]
     pub id: String,
     /// Opens the portal.
     pub url: String,
     /// RFC 3339.
-    #[schema(value_type = Time, inline)]
+    #[schema(value_type = Time)]
     pub expires_at: String,
 }
 
@@ -368,7 +368,7 @@ pub struct TokenJson {
     /// The bearer token.
     pub token: String,
     /// RFC 3339.
-    #[schema(value_type = Time, inline)]
+    #[schema(value_type = Time)]
     pub expires_at: String,
 }
 
@@ -378,7 +378,7 @@ pub struct Session {
     /// The customer.
     pub customer: SessionCustomer,
     /// RFC 3339: when the link ends.
-    #[schema(value_type = Time, inline)]
+    #[schema(value_type = Time)]
     pub expires_at: String,
 }
 
@@ -386,7 +386,7 @@ pub struct Session {
 #[derive(Serialize, ToSchema)]
 pub struct SessionCustomer {
     /// Their address.
-    #[schema(value_type = Address, inline)]
+    #[schema(value_type = Address)]
     pub email: String,
     /// Their name, empty if unknown.
     pub name: String,

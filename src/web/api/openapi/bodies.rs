@@ -13,10 +13,8 @@ use super::words::{
 #[schema(example = json!({"email": "ana@cafe-lumen.example", "ticket": "TKT-7K3M9Q"}))]
 pub struct LinkRequest {
     /// The customer's address.
-    #[schema(inline)]
     pub email: Address,
     /// The ticket that the link shall open.
-    #[schema(inline)]
     pub ticket: Option<TicketReference>,
 }
 
@@ -37,7 +35,6 @@ pub struct CodeRequest {
 #[schema(example = json!({"body": "The cover is closed and the beep has stopped. Thank you!"}))]
 pub struct ReplyRequest {
     /// What they say.
-    #[schema(inline)]
     pub body: ReplyText,
 }
 
@@ -51,21 +48,16 @@ pub struct ReplyRequest {
 }))]
 pub struct TicketRequest {
     /// Whose it is. Who is not known yet becomes a customer.
-    #[schema(inline)]
     pub customer: TicketCustomerRequest,
     /// What it is about, on one line.
-    #[schema(inline)]
     pub subject: Subject,
     /// What the customer says.
-    #[schema(inline)]
     pub description: Description,
     /// `medium` if left out.
     pub priority: Option<PriorityWord>,
     /// One of the configured list.
-    #[schema(inline)]
     pub category: Option<Name>,
     /// The address of the member of staff who works on it.
-    #[schema(inline)]
     pub assignee: Option<Address>,
     /// Whether anybody is mailed; yes if left out.
     pub notify: Option<bool>,
@@ -75,16 +67,12 @@ pub struct TicketRequest {
 #[derive(Debug, ToSchema)]
 pub struct TicketCustomerRequest {
     /// Their address.
-    #[schema(inline)]
     pub email: Address,
     /// Their name.
-    #[schema(inline)]
     pub name: Option<Name>,
     /// Their telephone number.
-    #[schema(inline)]
     pub phone: Option<Phone>,
     /// Their company.
-    #[schema(inline)]
     pub company: Option<Name>,
 }
 
@@ -97,13 +85,10 @@ pub struct TicketChange {
     /// How much it matters.
     pub priority: Option<PriorityWord>,
     /// One of the configured list; null takes it away.
-    #[schema(inline)]
     pub category: Option<Name>,
     /// The address of a member of staff; null unassigns.
-    #[schema(inline)]
     pub assignee: Option<Address>,
     /// What it is about, on one line.
-    #[schema(inline)]
     pub subject: Option<Subject>,
     /// Whether anybody is mailed; yes if left out.
     pub notify: Option<bool>,
@@ -116,7 +101,6 @@ pub struct TicketChange {
 }))]
 pub struct NoteRequest {
     /// What it says.
-    #[schema(inline)]
     pub body: NoteText,
     /// Whether the customer sees it.
     pub visibility: VisibilityWord,
@@ -129,7 +113,6 @@ pub struct NoteRequest {
 #[schema(example = json!({"text": "We replaced the sensor of zone 4."}))]
 pub struct ResolutionRequest {
     /// What the customer reads.
-    #[schema(inline)]
     pub text: ResolutionText,
     /// Whether the customer is mailed; yes if left out.
     pub notify: Option<bool>,
@@ -142,19 +125,14 @@ pub struct ResolutionRequest {
 }))]
 pub struct CustomerRequest {
     /// Their address, which nobody else has and which cannot be changed.
-    #[schema(inline)]
     pub email: Address,
     /// Their name.
-    #[schema(inline)]
     pub name: Option<Name>,
     /// Their telephone number.
-    #[schema(inline)]
     pub phone: Option<Phone>,
     /// Their company.
-    #[schema(inline)]
     pub company: Option<Name>,
     /// What staff want to know about them. Customers never see it.
-    #[schema(inline)]
     pub notes: Option<CustomerNotes>,
 }
 
@@ -163,16 +141,12 @@ pub struct CustomerRequest {
 #[schema(example = json!({"phone": "613 555 0177", "active": true}))]
 pub struct CustomerChangeRequest {
     /// Their name.
-    #[schema(inline)]
     pub name: Option<Name>,
     /// Their telephone number.
-    #[schema(inline)]
     pub phone: Option<Phone>,
     /// Their company.
-    #[schema(inline)]
     pub company: Option<Name>,
     /// What staff want to know about them.
-    #[schema(inline)]
     pub notes: Option<CustomerNotes>,
     /// Without it, they get no links and theirs do not work.
     pub active: Option<bool>,
@@ -183,6 +157,5 @@ pub struct CustomerChangeRequest {
 #[schema(example = json!({"ticket": "TKT-7K3M9Q"}))]
 pub struct LinkIssue {
     /// The ticket that the link opens; the list of all if left out.
-    #[schema(inline)]
     pub ticket: Option<TicketReference>,
 }

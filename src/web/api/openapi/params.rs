@@ -23,7 +23,7 @@ pub struct PageQuery {
 #[into_params(parameter_in = Query)]
 pub struct OwnTicketsQuery {
     /// Only those of this status.
-    #[param(required = false)]
+    #[param(required = false, inline)]
     pub status: StatusWord,
     /// Only those that hold all these words; eight count.
     #[param(required = false, inline)]
@@ -53,10 +53,10 @@ pub struct EndQuery {
 #[into_params(parameter_in = Query)]
 pub struct TicketsQuery {
     /// Only those of this status.
-    #[param(required = false)]
+    #[param(required = false, inline)]
     pub status: StatusWord,
     /// Only those of this priority.
-    #[param(required = false)]
+    #[param(required = false, inline)]
     pub priority: PriorityWord,
     /// Only those of this category.
     #[param(required = false, inline)]
@@ -71,7 +71,7 @@ pub struct TicketsQuery {
     #[param(required = false, inline)]
     pub q: Search,
     /// In which order, greatest first: `updated` if left out.
-    #[param(required = false)]
+    #[param(required = false, inline)]
     pub sort: SortWord,
 }
 

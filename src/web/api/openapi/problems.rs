@@ -31,7 +31,7 @@ pub struct ProblemDocument {
     /// Names the request in the log.
     pub request_id: String,
     /// What is wrong with which field, if it is about fields.
-    #[schema(inline, nullable = false)]
+    #[schema(nullable = false)]
     pub errors: Option<Vec<FieldProblem>>,
 }
 
@@ -41,7 +41,6 @@ pub struct FieldProblem {
     /// The field as the request has it, `customer.email` for a nested one.
     pub field: String,
     /// What is wrong with it.
-    #[schema(inline)]
     pub code: FieldCodeWord,
     /// The same, in a sentence for people.
     pub message: String,
@@ -203,20 +202,20 @@ fn described((_, status, codes, about): &Answer) -> Value {
     let mut answer = json!({"description": about, "content": content});
     match status {
         401 => {
-            answer["headers"] =
-                header("WWW-Authenticate", "The scheme to use.", json!({"const": "Bearer"}))
+            let scheme = json!({"const": "Bearer"});
+            answer["headers"] = header("WWW-Authenticate", "The scheme to use.", &scheme);
         }
         429 | 503 => {
             let seconds = json!({"type": "integer", "minimum": 1});
-            answer["headers"] =
-                header("Retry-After", "Seconds after which it is worth trying again.", seconds);
+            let about = "Seconds after which it is worth trying again.";
+            answer["headers"] = header("Retry-After", about, &seconds);
         }
         _ => {}
     }
     answer
 }
 
-fn header(name: &str, about: &str, schema: Value) -> Value {
+fn header(name: &str, about: &str, schema: &Value) -> Value {
     json!({name: {"description": about, "schema": schema}})
 }
 
