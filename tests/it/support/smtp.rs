@@ -19,6 +19,8 @@ pub struct Smtp {
 struct State {
     /// What the next recipients are answered, before everybody is welcome again.
     recipients: VecDeque<&'static str>,
+    /// What the next contents are answered, though they are taken, before `250` again.
+    contents: VecDeque<&'static str>,
     /// What every client is answered instead of a welcome to its `MAIL FROM`.
     sender: Option<&'static str>,
     mails: Vec<Taken>,
@@ -63,6 +65,11 @@ impl Smtp {
         self.lock().recipients.extend(answers);
     }
 
+    /// Takes the next mails and answers so.
+    pub fn answer_contents(&self, answers: &[&'static str]) {
+        self.lock().contents.extend(answers);
+    }
+
     /// Answers every `MAIL FROM` so, or welcomes it again.
     pub fn answer_senders(&self, answer: Option<&'static str>) {
         self.lock().sender = answer;
@@ -98,8 +105,9 @@ impl Smtp {
                         content.push_str(&line);
                         content.push('\n');
                     }
-                    self.lock().mails.push(Taken { to: to.clone(), content });
-                    "250 taken".to_owned()
+                    let mut state = self.lock();
+                    state.mails.push(Taken { to: to.clone(), content });
+                    state.contents.pop_front().unwrap_or("250 taken").to_owned()
                 }
                 "QUIT" => "221 bye".to_owned(),
                 _ => "250 ok".to_owned(),

@@ -1,0 +1,331 @@
+//! The outbox: what happens to a mail between being written and being taken.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use doorkey::clock::Millis;
+use doorkey::domain::entries::Visibility;
+use doorkey::domain::mails::{self, HandOver};
+use doorkey::jobs;
+use doorkey::mail::outbox;
+use serde_json::json;
+
+use crate::support::smtp::Smtp;
+use crate::support::{START, TestApp, mailbox};
+
+const ALICE: &str = "alice@example.com";
+const NOTICES: i64 = 1;
+
+/// Every mail as `state attempt seconds-until-due`, oldest first.
+async fn rows(app: &TestApp) -> Vec<String> {
+    let rows: Vec<(String, i64, i64)> =
+        app.column("SELECT state, attempt, due_at FROM outbox ORDER BY id").await;
+    rows.into_iter()
+        .map(|(state, attempt, due)| format!("{state} {attempt} {}", (due - app.now().0) / 1000))
+        .collect()
+}
+
+async fn with_smtp(smtp: &Smtp) -> TestApp {
+    TestApp::with(|config| {
+        config.mail.smtp_url = Some(smtp.url());
+        config.mail.from = "RFS <support@rfs.example>".into();
+    })
+    .await
+}
+
+async fn claim(app: &TestApp) -> Option<HandOver> {
+    let key = app.key;
+    app.act(move |tx, rules, now| mails::hand_over(tx, rules, &key, NOTICES, now)).await.unwrap()
+}
+
+async fn a_notice(app: &TestApp) {
+    app.create(app.new_ticket(ALICE, "A broken camera")).await.unwrap();
+}
+
+async fn ask(app: &TestApp) {
+    let body = json!({ "email": ALICE });
+    app.anon().post("/api/v1/portal/links", &body).await.expect(202);
+    while jobs::requests::work(app).await.unwrap() {}
+}
+
+#[tokio::test]
+async fn a_mail_that_is_not_taken_is_tried_on_the_schedule() {
+    let app = TestApp::start().await;
+    a_notice(&app).await;
+    app.break_mail(true);
+    let mut elapsed = 0;
+    for (attempt, wait) in [5, 30, 120, 600, 3600, 3600, 3600].into_iter().enumerate() {
+        app.deliver().await;
+        assert_eq!(rows(&app).await, [format!("queued {} {wait}", attempt + 1)]);
+        app.sleep(wait - 1);
+        app.deliver().await;
+        assert_eq!(rows(&app).await, [format!("queued {} 1", attempt + 1)], "not before its time");
+        app.sleep(1);
+        elapsed += wait;
+    }
+    app.break_mail(false);
+    app.deliver().await;
+    let sent = app.mailbox(ALICE);
+    assert_eq!(sent.len(), 1, "after {elapsed} s");
+    assert_eq!(sent.last().at, START.0, "its date stays that of its cause");
+    assert_eq!(app.column::<String>("SELECT state FROM outbox").await, ["sent"]);
+}
+
+#[tokio::test]
+async fn a_notice_is_given_up_after_two_days_and_a_sign_in_mail_after_an_hour() {
+    for (sign_in, time) in [(false, 2 * 86_400), (true, 3_600)] {
+        let app = TestApp::start().await;
+        app.customer_row(ALICE).await;
+        if sign_in {
+            ask(&app).await
+        } else {
+            a_notice(&app).await
+        }
+        app.break_mail(true);
+        let mut last_try = 0;
+        loop {
+            let attempts = app.number("SELECT attempt FROM outbox").await;
+            app.deliver().await;
+            if app.number("SELECT attempt FROM outbox").await > attempts {
+                last_try = (app.now().0 - START.0) / 1000;
+            }
+            if app.column::<String>("SELECT state FROM outbox").await == ["failed"] {
+                break;
+            }
+            app.set_clock(Millis(app.number("SELECT due_at FROM outbox").await));
+        }
+        let row: Vec<(String, Option<String>, Option<String>)> =
+            app.column("SELECT state, content, error FROM outbox").await;
+        let (state, content, error) = row[0].clone();
+        assert_eq!((state.as_str(), content), ("failed", None), "sign-in: {sign_in}");
+        assert!(!error.unwrap().is_empty(), "staff see why");
+        assert!(
+            last_try < time && last_try + 3_600 >= time,
+            "sign-in: {sign_in}, last at {last_try}"
+        );
+        app.break_mail(false);
+        app.sleep_days(3);
+        app.deliver().await;
+        assert!(app.mails().is_empty(), "given up is given up");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_recipient_is_given_up_at_once_and_others_are_not() {
+    let smtp = Smtp::start().await;
+    let app = with_smtp(&smtp).await;
+    smtp.answer_recipients(&["550 5.1.1 no such user"]);
+    a_notice(&app).await;
+    app.deliver().await;
+    let row: Vec<(String, String)> = app.column("SELECT state, error FROM outbox").await;
+    assert_eq!(row[0].0, "failed");
+    assert!(row[0].1.contains("550"), "{}", row[0].1);
+    app.create(app.new_ticket("bob@example.com", "A lock")).await.unwrap();
+    app.deliver().await;
+    assert_eq!(smtp.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_keeps_its_message_id_over_attempts_and_each_attempt_has_its_own_link() {
+    let smtp = Smtp::start().await;
+    let app = with_smtp(&smtp).await;
+    // Taken twice, but the first two times the answer says otherwise.
+    smtp.answer_contents(&["451 4.3.0 later", "421 4.3.0 later"]);
+    a_notice(&app).await;
+    for wait in [0, 5, 30] {
+        app.sleep(wait);
+        app.deliver().await;
+    }
+    let taken = smtp.mails();
+    assert_eq!(taken.len(), 3);
+    let ids: BTreeSet<&str> = taken.iter().map(|mail| mail.message_id()).collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    assert!(taken.iter().all(|mail| mail.to == ALICE));
+    let links: BTreeSet<String> = taken.iter().map(|mail| link_of(&mail.content)).collect();
+    assert_eq!(links.len(), 3);
+    for link in &links {
+        let session = app.anon().open(link).get("/api/v1/portal/session").await;
+        session.expect(200);
+    }
+    assert_eq!(
+        app.number("SELECT COUNT(*) FROM outbox WHERE state = 'sent' AND attempt = 3").await,
+        1
+    );
+}
+
+/// The link in a mail as it went over the wire: quoted-printable, with `=3D` and soft breaks.
+fn link_of(content: &str) -> String {
+    mailbox::link(&content.replace("=\n", "").replace("=3D", "="))
+}
+
+#[tokio::test]
+async fn mails_to_one_person_keep_their_order() {
+    let app = TestApp::start().await;
+    let ticket = app.ticket(ALICE, "A broken camera").await;
+    for text in ["one", "two", "three"] {
+        app.note(&ticket.reference, text, Visibility::Public).await.unwrap();
+        app.sleep(1);
+    }
+    app.create(app.new_ticket("bob@example.com", "A lock")).await.unwrap();
+    app.break_mail(true);
+    assert!(jobs::deliver::next(&app).await.unwrap());
+    app.break_mail(false);
+    app.deliver().await;
+    assert!(app.mailbox(ALICE).0.is_empty(), "the first was put off, so the others wait");
+    assert_eq!(app.mailbox("bob@example.com").len(), 1, "for others nothing waits");
+    app.sleep(5);
+    app.deliver().await;
+    let mails = app.mailbox(ALICE);
+    let order: Vec<bool> = mails
+        .0
+        .iter()
+        .zip(["one", "two", "three"])
+        .map(|(mail, text)| mail.text.contains(text))
+        .collect();
+    assert_eq!(order, [true; 3]);
+    let settled: Vec<i64> = app
+        .column(format!(
+            "SELECT id FROM outbox WHERE recipient = '{ALICE}' ORDER BY settled_at, id"
+        ))
+        .await;
+    assert!(settled.is_sorted());
+}
+
+#[tokio::test]
+async fn who_waits_at_the_door_goes_first() {
+    let app = TestApp::start().await;
+    for _ in 0..5 {
+        a_notice(&app).await;
+    }
+    app.sleep(1);
+    ask(&app).await;
+    assert!(jobs::deliver::next(&app).await.unwrap());
+    assert_eq!(app.mailbox(ALICE).kinds(), ["portal_link"]);
+    assert!(!jobs::deliver::next_sign_in(&app).await.unwrap(), "there was one");
+    app.deliver().await;
+    assert_eq!(app.mailbox(ALICE).len(), 6);
+    // A notice that cannot be delivered does not hold a sign-in mail to the same person up.
+    a_notice(&app).await;
+    app.break_mail(true);
+    assert!(jobs::deliver::next(&app).await.unwrap());
+    app.break_mail(false);
+    app.sleep(60);
+    ask(&app).await;
+    assert!(jobs::deliver::next_sign_in(&app).await.unwrap());
+}
+
+#[tokio::test]
+async fn only_who_holds_the_lease_settles() {
+    let app = TestApp::start().await;
+    a_notice(&app).await;
+    let first = claim(&app).await.unwrap().claimed;
+    assert!(claim(&app).await.is_none(), "it is being sent");
+    app.sleep(59);
+    assert!(claim(&app).await.is_none());
+    app.sleep(1);
+    let second = claim(&app).await.unwrap().claimed;
+    assert_eq!((first.attempt, second.attempt), (1, 2));
+    assert_eq!(first.message_id, second.message_id);
+    let before = app.dump_of("outbox").await;
+    for work in 0..5 {
+        let stale = first.clone();
+        let own = app
+            .act(move |tx, _, now| {
+                Ok(match work {
+                    0 => outbox::settle(tx, &stale, now),
+                    1 => outbox::defer(tx, &stale, "late", now),
+                    2 => outbox::give_up(tx, &stale, "late", now),
+                    3 => outbox::renew(tx, &stale, now),
+                    _ => outbox::hold(tx, &stale, "late", now),
+                }?)
+            })
+            .await
+            .unwrap();
+        assert!(!own, "{work}");
+    }
+    assert_eq!(app.dump_of("outbox").await, before, "the old lease changes nothing");
+    app.sleep(50);
+    let renewing = second.clone();
+    assert!(app.act(move |tx, _, now| Ok(outbox::renew(tx, &renewing, now)?)).await.unwrap());
+    app.sleep(59);
+    assert!(claim(&app).await.is_none(), "renewed");
+    let settling = second.clone();
+    assert!(app.act(move |tx, _, now| Ok(outbox::settle(tx, &settling, now)?)).await.unwrap());
+    assert!(!app.act(move |tx, _, now| Ok(outbox::settle(tx, &second, now)?)).await.unwrap());
+    assert_eq!(rows(&app).await[0].split(' ').next(), Some("sent"));
+}
+
+#[tokio::test]
+async fn two_processes_never_send_the_same_mail() {
+    let app = TestApp::start().await;
+    for number in 0..20 {
+        let address = format!("customer{number}@example.com");
+        app.create(app.new_ticket(&address, "A broken camera")).await.unwrap();
+    }
+    let other = app.beside().await;
+    let ours = async { while jobs::deliver::next(&app).await.unwrap() {} };
+    let theirs = async { while jobs::deliver::next(&other).await.unwrap() {} };
+    tokio::join!(ours, theirs);
+    assert_eq!(app.mails().len(), 20);
+    let attempts: Vec<(String, i64)> = app.column("SELECT state, attempt FROM outbox").await;
+    assert!(attempts.iter().all(|row| *row == ("sent".to_owned(), 1)), "{attempts:?}");
+}
+
+#[tokio::test]
+async fn what_is_settled_keeps_its_envelope_and_loses_its_text() {
+    let app = TestApp::start().await;
+    let ticket = app.ticket(ALICE, "A broken camera").await;
+    app.note(&ticket.reference, "The alarm code is secretword.", Visibility::Public).await.unwrap();
+    let in_outbox = async || app.dump_of("outbox").await.join("\n");
+    assert!(in_outbox().await.contains("secretword"));
+    app.deliver().await;
+    let row = in_outbox().await;
+    assert!(!row.contains("secretword") && row.contains("content=NULL"), "{row}");
+    assert!(
+        row.contains(ALICE) && row.contains("note_added") && row.contains("state=sent"),
+        "{row}"
+    );
+    let opened: Vec<(i64, String)> = app
+        .column("SELECT o.ticket_id, l.reason FROM outbox o JOIN links l ON l.id = o.link_id")
+        .await;
+    assert_eq!(opened, [(ticket.id, "ticket_mail".to_owned())]);
+}
+
+#[tokio::test]
+async fn when_the_server_will_not_have_us_the_queue_pauses_and_says_so() {
+    let smtp = Smtp::start().await;
+    let app = with_smtp(&smtp).await;
+    smtp.answer_senders(Some("530 5.7.0 authentication required"));
+    a_notice(&app).await;
+    app.create(app.new_ticket("bob@example.com", "A lock")).await.unwrap();
+    app.deliver().await;
+    let rows: Vec<(String, i64)> =
+        app.column("SELECT state, attempt FROM outbox ORDER BY attempt").await;
+    let waiting = |attempt| ("queued".to_owned(), attempt);
+    assert_eq!(rows, [waiting(0), waiting(1)], "one try, then nobody is asked");
+    let ready = app.anon().get("/readyz").await.json();
+    assert_eq!((&ready["mail"], &ready["ready"]), (&json!("paused"), &json!(true)), "{ready}");
+    app.clock.advance(Duration::from_millis(59_999));
+    app.deliver().await;
+    assert_eq!(app.number("SELECT MAX(attempt) FROM outbox").await, 1);
+    smtp.answer_senders(None);
+    app.clock.advance(Duration::from_millis(1));
+    app.deliver().await;
+    assert_eq!(smtp.mails().len(), 2);
+    assert_eq!(app.anon().get("/readyz").await.json()["mail"], "ok");
+}
+
+#[tokio::test]
+async fn a_pause_gives_no_mail_up() {
+    let smtp = Smtp::start().await;
+    let app = with_smtp(&smtp).await;
+    smtp.answer_senders(Some("535 5.7.8 no"));
+    a_notice(&app).await;
+    for _ in 0..120 {
+        app.deliver().await;
+        app.sleep(60);
+    }
+    smtp.answer_senders(None);
+    app.deliver().await;
+    assert_eq!(smtp.mails().len(), 1, "every minute it is tried, after two hours as well");
+}
