@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::doorkey::Doorkey;
 
-/// SPEC: running requests get 10 s to finish. A second more is the machine's.
+/// Running requests get 10 s to finish. A second more is the machine's.
 const STOPS_WITHIN: Duration = Duration::from_secs(11);
 /// From starting the process to its first answer, on an existing database.
 const STARTS_WITHIN: Duration = Duration::from_millis(150);
