@@ -48,12 +48,12 @@ pub fn new_id(now: Millis) -> i64 {
     let time = (now.0 - ID_EPOCH).max(0) << ID_RANDOM_BITS;
     let noise = i64::from(u32::from_le_bytes(random_bytes()) >> (32 - ID_RANDOM_BITS));
     let wanted = time | noise;
-    // Within one millisecond the next id is the last one plus one; a clock set back for a test
-    // or by an administrator keeps its own, smaller ids.
+    // Within one millisecond, and while a burst has run ahead of the clock, the next id is the last
+    // one plus one. A clock set back by more than a second keeps its own, smaller ids.
     let mut chosen = wanted;
     let _ = LAST_ID.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-        let same_moment = last >> ID_RANDOM_BITS == wanted >> ID_RANDOM_BITS;
-        chosen = if same_moment && last >= wanted { last + 1 } else { wanted };
+        let ahead = (last >> ID_RANDOM_BITS) - (wanted >> ID_RANDOM_BITS);
+        chosen = if (0..=1_000).contains(&ahead) { last + 1 } else { wanted };
         Some(chosen)
     });
     chosen
