@@ -12,14 +12,19 @@
 )]
 
 mod arch;
+mod bad_input;
 mod browser;
+mod canary;
 mod cli;
+mod company_api;
 mod edge;
 mod limits;
 mod links;
 mod mails;
+mod matrix;
 mod openapi;
 mod outbox;
+mod portal_api;
 mod real;
 mod schema;
 mod story;

@@ -1,0 +1,285 @@
+//! Who may do what: customers A and B at every route, with every verb and every form of a name;
+//! and every role of an API key at every operation.
+
+use doorkey::domain::staff::Role;
+use serde_json::{Value, json};
+
+use crate::support::client::{Answer, Client};
+use crate::support::{TestApp, dump};
+
+const ALICE: &str = "alice@example.com";
+const BOB: &str = "bob@example.com";
+const MISSING: &str = "TKT-ZZZZZZ";
+const VERBS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+
+/// Every path of the API, as its description has it, and the portal's pages.
+async fn paths(app: &TestApp) -> Vec<String> {
+    let document = app.anon().get("/api/v1/openapi.json").await.expect(200).json();
+    let paths = document["paths"].as_object().unwrap().keys().cloned();
+    paths.chain(["/portal".to_owned(), "/portal/tickets/{reference}".to_owned()]).collect()
+}
+
+/// What a caller may compare: everything but the request's own id and the name it asked for.
+fn plain(answer: &Answer, name: &str) -> String {
+    answer.without_request_id().replace(name, "NAME")
+}
+
+#[tokio::test]
+async fn what_is_somebody_else_s_is_not_there_by_any_route_verb_or_name() {
+    let app = TestApp::start().await;
+    let alice = app.customer(ALICE).await;
+    let bob = app.customer(BOB).await;
+    app.ticket(ALICE, "My own").await;
+    let theirs = app.ticket(BOB, "The vault").await.reference.to_string();
+    app.reply(&bob, &doorkey::ids::Reference::parse(&theirs).unwrap(), "Hidden.").await.unwrap();
+    let before = app.dump().await;
+    let bodies = [
+        json!({ "body": "Mine now." }),
+        json!({ "body": "" }),
+        json!({ "nonsense": 1 }),
+        json!([]),
+    ];
+    let mut compared = 0;
+    let with_reference = |path: &String| path.contains("{reference}");
+    for path in paths(&app).await.iter().filter(|path| with_reference(path)) {
+        for (foreign, missing) in forms(&theirs).into_iter().zip(forms(MISSING)) {
+            for verb in VERBS {
+                for (number, body) in bodies.iter().enumerate() {
+                    for query in ["", "?before=AAAA", "?limit=0"] {
+                        let ask = async |name: &str| {
+                            let path = path.replace("{reference}", name);
+                            alice.json(verb, &format!("{path}{query}"), body).await
+                        };
+                        let (foreign_says, missing_says) =
+                            (ask(&foreign).await, ask(&missing).await);
+                        let what = format!("{verb} {path}{query} {foreign} body {number}");
+                        assert!(
+                            foreign_says.status >= 400 || verb == "OPTIONS",
+                            "{what}: {foreign_says:?}"
+                        );
+                        assert!(foreign_says.status < 500, "{what}");
+                        assert_eq!(
+                            plain(&foreign_says, &foreign),
+                            plain(&missing_says, &missing),
+                            "{what}"
+                        );
+                        compared += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(compared > 500, "only {compared} compared");
+    app.write_uses().await;
+    assert_eq!(dump::difference(&before, &app.dump().await), "");
+    for path in ["/api/v1/portal/tickets/", "/portal/tickets/"] {
+        let answer = alice.get(&format!("{path}{theirs}")).await;
+        assert_eq!(answer.status, 404, "{}", answer.text());
+        bob.get(&format!("{path}{theirs}")).await.expect(200);
+    }
+}
+
+/// Ways of writing a reference in a path.
+fn forms(reference: &str) -> Vec<String> {
+    let encoded: String = reference.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    vec![
+        reference.to_owned(),
+        reference.to_lowercase(),
+        encoded,
+        format!("{reference}%00"),
+        format!("{reference}%20"),
+        format!("%20{reference}"),
+        format!("{reference};"),
+        format!("{reference}.json"),
+        format!("{reference}%2Freplies"),
+        format!("..%2F{reference}"),
+        format!("{}%25", &reference[..9]),
+        format!("{}_", &reference[..9]),
+        reference[4..].to_owned(),
+        format!("{reference},{reference}"),
+    ]
+}
+
+#[tokio::test]
+async fn lists_and_searches_hold_only_what_is_mine() {
+    let app = TestApp::start().await;
+    let alice = app.customer(ALICE).await;
+    app.ticket(ALICE, "My camera").await;
+    let theirs = app.ticket(BOB, "Vault camera").await.reference.to_string();
+    for query in [
+        String::new(),
+        "?q=camera".into(),
+        format!("?q={theirs}"),
+        format!("?q={}", &theirs[4..]),
+        "?q=%25".into(),
+        "?q=_____".into(),
+        "?q=bob".into(),
+        "?status=open".into(),
+        "?q=vault%25%27%20OR%201%3D1".into(),
+    ] {
+        let answer = alice.get(&format!("/api/v1/portal/tickets{query}")).await.expect(200);
+        let page = alice.get(&format!("/portal{query}")).await.expect(200);
+        for text in [answer.text(), page.text()] {
+            assert!(!text.contains("Vault"), "{query}: {text}");
+            assert!(!text.contains(BOB), "{query}: {text}");
+        }
+    }
+    // Somebody else's cursor shows only my own tickets.
+    for _ in 0..3 {
+        app.ticket(BOB, "Vault camera").await;
+    }
+    let bob = app.customer(BOB).await;
+    let page = bob.get("/api/v1/portal/tickets?limit=1").await.expect(200).json();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let mine = alice.get(&format!("/api/v1/portal/tickets?cursor={cursor}")).await.expect(200);
+    assert!(!mine.text().contains("Vault"), "{}", mine.text());
+}
+
+#[tokio::test]
+async fn a_portal_token_is_no_api_key_and_a_key_no_token() {
+    let app = TestApp::start().await;
+    let alice = app.customer(ALICE).await;
+    let admin = app.admin().await;
+    let ticket = app.ticket(ALICE, "My camera").await.reference.to_string();
+    let customer = app.customer_row(ALICE).await.id.to_string();
+    let before = app.dump().await;
+    for path in paths(&app).await {
+        let real =
+            path.replace("{reference}", &ticket).replace("{id}", &customer).replace("{link}", "1");
+        for verb in ["GET", "POST", "PATCH", "DELETE"] {
+            let body = json!({ "body": "x" });
+            if path.starts_with("/api/v1/portal/") && !open_to_all(&path) {
+                let answer = admin.json(verb, &real, &body).await;
+                let refused = ["401 link_invalid", "405 method_not_allowed"];
+                assert!(refused.contains(&answer.problem().as_str()), "{verb} {path}: {answer:?}");
+            } else if path.starts_with("/api/v1/") && !open_to_all(&path) {
+                for wrong in [&alice, &app.anon(), &app.anon().bearer("dk_nonsense")] {
+                    let answer = wrong.json(verb, &real, &body).await;
+                    let refused = ["401 key_invalid", "405 method_not_allowed"];
+                    assert!(
+                        refused.contains(&answer.problem().as_str()),
+                        "{verb} {path}: {answer:?}"
+                    );
+                    if answer.status == 401 {
+                        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(dump::difference(&before, &app.dump().await), "");
+}
+
+/// What needs nothing in hand: the way in, and what everybody may read.
+fn open_to_all(path: &str) -> bool {
+    let open = ["/api/v1/portal/links", "/api/v1/portal/codes", "/api/v1/openapi.json"];
+    open.contains(&path)
+}
+
+/// What each operation answers a technician's and an admin's key.
+fn roles(ticket: &str, customer: &str, link: &str) -> Vec<(&'static str, String, Value, u16, u16)> {
+    let tickets = "/api/v1/tickets";
+    let customers = "/api/v1/customers";
+    let new = json!({ "customer": { "email": ALICE }, "subject": "s", "description": "d" });
+    vec![
+        ("GET", tickets.into(), json!(null), 200, 200),
+        ("POST", tickets.into(), new, 201, 201),
+        ("GET", format!("{tickets}/{ticket}"), json!(null), 200, 200),
+        ("PATCH", format!("{tickets}/{ticket}"), json!({ "priority": "high" }), 200, 200),
+        ("GET", format!("{tickets}/{ticket}/timeline"), json!(null), 200, 200),
+        (
+            "POST",
+            format!("{tickets}/{ticket}/notes"),
+            json!({ "body": "b", "visibility": "internal" }),
+            201,
+            201,
+        ),
+        ("GET", customers.into(), json!(null), 200, 200),
+        ("GET", format!("{customers}/{customer}"), json!(null), 200, 200),
+        ("GET", format!("{customers}/{customer}/links"), json!(null), 200, 200),
+        ("POST", customers.into(), json!({ "email": "new@example.com" }), 403, 201),
+        ("PATCH", format!("{customers}/{customer}"), json!({ "active": true }), 403, 200),
+        ("POST", format!("{customers}/{customer}/links"), json!({}), 403, 201),
+        ("DELETE", format!("{customers}/{customer}/links/{link}"), json!(null), 403, 204),
+        ("DELETE", format!("{customers}/{customer}/links"), json!(null), 403, 204),
+    ]
+}
+
+#[tokio::test]
+async fn a_role_may_do_what_it_is_for_and_nothing_else() {
+    let app = TestApp::start().await;
+    let row = app.customer_row(ALICE).await;
+    let ticket = app.ticket(ALICE, "My camera").await.reference.to_string();
+    let (link, _) = app.link_for(row.id).await;
+    let (technician, admin) = (app.program(Role::Technician).await, app.program(Role::Admin).await);
+    let matrix = roles(&ticket, &row.id.to_string(), &link.id.to_string());
+    for (verb, path, body, for_technician, for_admin) in &matrix {
+        let before = app.dump().await;
+        let answer = send(&technician, verb, path, body).await;
+        assert_eq!(answer.status, *for_technician, "{verb} {path}: {}", answer.text());
+        if answer.status == 403 {
+            assert_eq!(answer.problem(), "403 forbidden");
+            assert_eq!(dump::difference(&before, &app.dump().await), "", "{verb} {path}");
+            // What may not be done is refused alike for what is there and what is not.
+            let missing = path.replace(&row.id.to_string(), "12345");
+            let nothing = send(&technician, verb, &missing, body).await;
+            assert_eq!(nothing.without_request_id(), answer.without_request_id());
+        }
+        let answer = send(&admin, verb, path, body).await;
+        assert_eq!(answer.status, *for_admin, "{verb} {path}: {}", answer.text());
+    }
+}
+
+async fn send(client: &Client, verb: &str, path: &str, body: &Value) -> Answer {
+    match body {
+        Value::Null => client.send(verb, path, "", None).await,
+        body => client.json(verb, path, body).await,
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_revoked_only_at_the_customer_it_belongs_to() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.customer_row(ALICE).await, app.customer_row(BOB).await);
+    let (link, token) = app.link_for(bob.id).await;
+    let admin = app.admin().await;
+    let path = |link: i64| format!("/api/v1/customers/{}/links/{link}", alice.id);
+    let (foreign, missing) = (admin.delete(&path(link.id)).await, admin.delete(&path(7)).await);
+    assert_eq!(foreign.problem(), "404 not_found");
+    assert_eq!(foreign.without_request_id(), missing.without_request_id());
+    let bob_in = app.anon().bearer(&token.reveal());
+    bob_in.get("/api/v1/portal/session").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_revoked_key_opens_nothing_at_once() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    admin.get("/api/v1/tickets").await.expect(200);
+    app.act(|tx, _, now| {
+        let key = doorkey::domain::api_keys::list(tx)?.remove(0);
+        doorkey::domain::api_keys::revoke(tx, key.id, now)
+    })
+    .await
+    .unwrap();
+    assert_eq!(admin.get("/api/v1/tickets").await.problem(), "401 key_invalid");
+}
+
+#[tokio::test]
+async fn identity_comes_from_no_header_but_authorization() {
+    let app = TestApp::start().await;
+    app.customer_row(ALICE).await;
+    for (name, value) in [
+        ("X-Remote-User", ALICE),
+        ("Remote-User", ALICE),
+        ("X-Forwarded-User", ALICE),
+        ("X-Customer-Id", "1"),
+        ("X-Original-URL", "/api/v1/tickets"),
+        ("X-HTTP-Method-Override", "DELETE"),
+    ] {
+        let liar = app.anon().header(name, value);
+        let portal = liar.get("/api/v1/portal/tickets").await;
+        assert_eq!(portal.problem(), "401 link_invalid", "{name}");
+        assert_eq!(liar.get("/api/v1/tickets").await.problem(), "401 key_invalid", "{name}");
+    }
+}
