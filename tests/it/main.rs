@@ -2,7 +2,9 @@
 //!
 //! `arch` reads the source; `real` starts real processes (a mail server, PostgreSQL, the release
 //! binary, a browser); `browser` tells the portal's stories with them; `cli` runs
-//! the commands; `openapi` holds the API against its description.
+//! the commands; `openapi` holds the API against its description. The others ask the application
+//! itself, through its doors and its rules, with what `support` gives them; `story` and `schema`
+//! hold the store together on both engines.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

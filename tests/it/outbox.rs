@@ -10,7 +10,7 @@ use doorkey::jobs;
 use doorkey::mail::outbox;
 use serde_json::json;
 
-use crate::support::smtp::Smtp;
+use crate::support::smtp::{Smtp, Taken};
 use crate::support::{START, TestApp, mailbox};
 
 const ALICE: &str = "alice@example.com";
@@ -77,9 +77,9 @@ async fn a_notice_is_given_up_after_two_days_and_a_sign_in_mail_after_an_hour() 
         let app = TestApp::start().await;
         app.customer_row(ALICE).await;
         if sign_in {
-            ask(&app).await
+            ask(&app).await;
         } else {
-            a_notice(&app).await
+            a_notice(&app).await;
         }
         app.break_mail(true);
         let mut last_try = 0;
@@ -138,7 +138,7 @@ async fn a_mail_keeps_its_message_id_over_attempts_and_each_attempt_has_its_own_
     }
     let taken = smtp.mails();
     assert_eq!(taken.len(), 3);
-    let ids: BTreeSet<&str> = taken.iter().map(|mail| mail.message_id()).collect();
+    let ids: BTreeSet<&str> = taken.iter().map(Taken::message_id).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
     assert!(taken.iter().all(|mail| mail.to == ALICE));
     let links: BTreeSet<String> = taken.iter().map(|mail| link_of(&mail.content)).collect();

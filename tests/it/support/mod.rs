@@ -48,7 +48,7 @@ struct Inner {
     // In the order in which they must go: connections before their database.
     router: Router,
     app: Arc<App>,
-    folder: TempDir,
+    _folder: TempDir,
     _database: Option<Postgres>,
 }
 
@@ -80,7 +80,7 @@ impl TestApp {
         change(&mut config);
         let app = App::start(config, Clock::fixed(START)).await.unwrap();
         let router = web::edge(Arc::clone(&app), Limits::default()).router;
-        Self(Arc::new(Inner { router, app, folder, _database: database }))
+        Self(Arc::new(Inner { router, app, _folder: folder, _database: database }))
     }
 
     /// A second process on the same database, with its own clock at the same time.
@@ -93,11 +93,7 @@ impl TestApp {
         self.0._database.is_some()
     }
 
-    /// The folder that goes with this application.
-    pub fn folder(&self) -> &Path {
-        self.0.folder.path()
-    }
-
+    /// Every URL, as the server has them.
     pub fn router(&self) -> Router {
         self.0.router.clone()
     }
