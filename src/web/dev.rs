@@ -47,7 +47,8 @@ async fn list(ctx: Ctx) -> Reply {
 
 async fn show(ctx: Ctx, Segments(id): Segments<String>) -> Reply {
     let mail = find(&ctx, &id)?;
-    reply::page(&MailPage { site: &ctx.site, mail: &mail })
+    let public_url = ctx.app.config.server.public_url.as_str();
+    reply::page(&MailPage { site: &ctx.site, mail: &mail, public_url })
 }
 
 /// The HTML part as a mail program would show it: with its own styles, without script, in a
@@ -114,6 +115,8 @@ pub struct MailPage<'a> {
     pub site: &'a Site,
     /// The mail.
     pub mail: &'a Mail,
+    /// Where this site is: only links to it are offered, not those that people wrote.
+    pub public_url: &'a str,
 }
 
 impl MailPage<'_> {
@@ -122,8 +125,37 @@ impl MailPage<'_> {
         finder.kinds(&[LinkKind::Url]);
         let mut links: Vec<&str> =
             finder.links(&self.mail.text).map(|link| link.as_str()).collect();
-        links.retain(|link| link.starts_with("http"));
+        links.retain(|link| leads_to(self.public_url, link));
         links.dedup();
         links
+    }
+}
+
+/// Whether `link` stays on the site at `base`. What merely begins alike may be another host or port.
+fn leads_to(base: &str, link: &str) -> bool {
+    link.strip_prefix(base.trim_end_matches('/'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_links_to_this_site_are_offered() {
+        let base = "http://localhost:8080";
+        for link in ["", "/", "/portal#token=A", "?a=1", "#a"] {
+            assert!(leads_to(base, &format!("{base}{link}")), "{link}");
+            assert!(leads_to("http://localhost:8080/", &format!("{base}{link}")), "{link}");
+        }
+        for link in [
+            "https://example.com/http://localhost:8080/",
+            "http://localhost:80801/portal",
+            "http://localhost:8080.example.com/",
+            "http://localhost:8080@example.com/",
+            "https://localhost:8080/portal",
+        ] {
+            assert!(!leads_to(base, link), "{link}");
+        }
     }
 }

@@ -89,6 +89,15 @@ async fn a_link_opens_as_often_as_it_is_used_and_opening_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_address_that_was_cut_back_by_hand_leads_to_the_list() {
+    let app = TestApp::start().await;
+    for path in ["/portal/", "/portal/tickets", "/portal/tickets/", "/portal/?token=A&to=//x"] {
+        let answer = app.anon().get(path).await.expect(308);
+        assert_eq!(answer.header("location"), Some("/portal"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn uses_are_counted_and_written_later() {
     let app = TestApp::start().await;
     let row = app.customer_row(ALICE).await;

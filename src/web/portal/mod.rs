@@ -11,7 +11,7 @@ use askama::Template;
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, VARY, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 
 use crate::clock::Millis;
@@ -26,6 +26,14 @@ pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/portal", get(list::show))
         .route("/portal/tickets/{reference}", get(ticket::show))
+        .route("/portal/", get(to_list))
+        .route("/portal/tickets", get(to_list))
+        .route("/portal/tickets/", get(to_list))
+}
+
+/// What is left of a ticket's address when its end is cut off by hand leads to the list.
+async fn to_list() -> Redirect {
+    Redirect::permanent("/portal")
 }
 
 /// Who reads a page, as the page names them.

@@ -19,6 +19,7 @@ use crate::web::site::Site;
 
 const NOW: i64 = 1_795_392_000_000;
 const HOUR: i64 = 3_600_000;
+const PUBLIC_URL: &str = "http://localhost:8080";
 const HOSTILE: &str =
     "<script>alert(1)</script><img src=x onerror=alert(1)> \" ' & \u{202e}gnp.exe";
 
@@ -234,7 +235,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("error-503", page(&ErrorPage::new(&site, 503, None))),
         ("mailbox", page(&Mailbox { site: &site, mails: &mails })),
         ("mailbox-empty", page(&Mailbox { site: &site, mails: &[] })),
-        ("mail", page(&MailPage { site: &site, mail: &mails[0] })),
+        ("mail", page(&MailPage { site: &site, mail: &mails[0], public_url: PUBLIC_URL })),
     ]
 }
 
@@ -275,6 +276,16 @@ fn a_customer_reads_you_and_programs_speak_for_the_company() {
     assert!(html.contains("<bdi>You</bdi>") && !html.contains("<bdi>Ana Costa</bdi>"));
     assert!(html.contains("<b><bdi>RFS</bdi></b>"));
     assert!(html.contains("This ticket is closed") && !html.contains("Send Reply"));
+}
+
+#[test]
+fn the_mailbox_offers_the_link_of_the_mail_not_one_that_somebody_wrote() {
+    let text = format!("Dana wrote: see https://example.com/zone\n{PUBLIC_URL}/portal#token=AAAA");
+    let mail = Mail { text, ..mail() };
+    let html = MailPage { site: &site(), mail: &mail, public_url: PUBLIC_URL }.render();
+    let html = html.expect("a page");
+    assert!(!html.contains("href=\"https://example.com"), "{html}");
+    assert!(html.contains("portal#token=AAAA\">Open the Link in This Mail"), "{html}");
 }
 
 #[test]
