@@ -78,7 +78,7 @@ export async function sendAgain(button) {
   const why = await askForLink(what.email, what.ticket);
   button.removeAttribute("aria-disabled");
   if (why) return complain(form, why.text);
-  announce("Asked for another link. Only the newest code works.");
+  announce("Asked for another link. If a mail came already, its code works as well.");
   button.textContent = "asked again";
 }
 
@@ -92,16 +92,29 @@ export function sendCode(form, opened) {
     return Promise.resolve();
   }
   return once(form, "Opening…", async () => {
-    const answer = await call("POST", "codes", { body: { request_id: asked()?.request ?? "", code }, open: true });
-    if (answer.status === 200) {
+    const answer = await redeem(code);
+    if (answer?.status === 200) {
       keepToken(answer.body.token);
       opened();
-    } else if (answer.status === 401) {
+    } else if (!answer || answer.status === 401) {
       blame(field, "This code is not valid. Please look for the newest mail, or ask for another one: a code works for 15 minutes.");
     } else {
       complain(form, excuse(answer));
     }
   });
+}
+
+/**
+ * Tries the code with each request of this tab, the newest first, until one is not refused.
+ * @param {string} code
+ */
+async function redeem(code) {
+  let answer = null;
+  for (const request of asked()?.requests ?? []) {
+    answer = await call("POST", "codes", { body: { request_id: request, code }, open: true });
+    if (answer.status !== 401) break;
+  }
+  return answer;
 }
 
 /** Forgets the token in this tab. The link goes on working elsewhere. */

@@ -49,7 +49,7 @@ const siteName = document.title;
  */
 export function show(view, { focus = true, title = view.dataset.title } = {}) {
   main().replaceChildren(view);
-  document.title = title ? `${title} · ${siteName}` : siteName;
+  nameTab(title);
   const me = find("#me");
   if (me) {
     me.hidden = !view.dataset.me;
@@ -57,6 +57,11 @@ export function show(view, { focus = true, title = view.dataset.title } = {}) {
     if (name) name.textContent = view.dataset.me ?? "";
   }
   if (focus) find("h1", view)?.focus({ preventScroll: true });
+}
+
+/** Names the window's tab. @param {string} [title] */
+export function nameTab(title) {
+  document.title = title ? `${title} · ${siteName}` : siteName;
 }
 
 /** Says something to screen readers without moving anything. @param {string} text */

@@ -6,18 +6,27 @@ import { writeTimes } from "./times.js";
 
 /** How long typing must rest before a search is sent, in milliseconds. */
 const REST = 250;
+/** Longest search, in characters as the server counts them. */
+const LONGEST_SEARCH = 200;
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let resting;
 
 /** The address of the list as its form and tabs stand. @param {HTMLFormElement} form @returns {string} */
 export function searchAddress(form) {
-  const query = String(new FormData(form).get("q") ?? "").trim();
+  const query = Array.from(String(new FormData(form).get("q") ?? "").trim()).slice(0, LONGEST_SEARCH).join("");
   const parts = new URLSearchParams();
   const tab = find("[data-tab][aria-current]")?.dataset.tab ?? "all";
   if (tab !== "all") parts.set("status", tab);
   if (query) parts.set("q", query);
   return parts.size > 0 ? `/portal?${parts}` : "/portal";
+}
+
+/** Says whether all of what is typed is searched for. @param {HTMLInputElement} field */
+export function hintLength(field) {
+  const hint = document.getElementById("q-hint");
+  const long = Array.from(field.value.trim()).length > LONGEST_SEARCH;
+  if (hint) hint.textContent = long ? `Only the first ${LONGEST_SEARCH} characters are searched for.` : "";
 }
 
 /** Runs `search` once typing rests. @param {() => void} search */

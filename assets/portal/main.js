@@ -2,11 +2,11 @@
 // follows links without loading the page again.
 
 import { call, excuse, fetchPage } from "./api.js";
-import { askOtherTabs, counted, draft, keepAsked, listen, markRefused, takeFromAddress, token } from "./session.js";
+import { askOtherTabs, counted, draft, dropAsked, keepReader, listen, markRefused, takeFromAddress, token } from "./session.js";
 import { announce, busy, clearProblems, find, main, parse, show, template } from "./html.js";
 import { keepTimes, writeTimes } from "./times.js";
 import { endAll, sendAgain, sendCode, sendLink, showDoor, showEnded, showSent, signOut, tell, wantedTicket } from "./door.js";
-import { announceCount, appendTickets, bringTabIntoView, markRead, refreshList, searchAddress, stopResting, swapList, whenResting } from "./list.js";
+import { announceCount, appendTickets, bringTabIntoView, hintLength, markRead, refreshList, searchAddress, stopResting, swapList, whenResting } from "./list.js";
 import { announceEntries, copyDraft, discardDraft, emptyReply, mergeTicket, prependEntries, referenceOf, remember, restoreDraft, sendReply, takeDraft, typed } from "./ticket.js";
 
 /** How often an open ticket is looked at, in milliseconds. */
@@ -43,6 +43,7 @@ function noteScroll() {
  */
 async function load({ focus = true, y = 0 } = {}) {
   const mine = ++journey;
+  if (!token()) return showWayIn(focus);
   busy(true);
   const page = await fetchPage(here());
   if (mine !== journey) return;
@@ -56,9 +57,17 @@ async function load({ focus = true, y = 0 } = {}) {
   if (page.status === 200 && !counted()) void call("GET", "session");
 }
 
+/** Without a token: the field for the code if a link was asked for, or else the form for one. @param {boolean} focus */
+function showWayIn(focus) {
+  busy(false);
+  if (!showSent({ focus })) showDoor({ focus });
+}
+
 /** @param {HTMLElement} view @param {boolean} focus */
 function settle(view, focus) {
   online();
+  // What another customer left in this tab is not for this one.
+  if (view.dataset.me && keepReader(view.dataset.me)) left.clear();
   if (view.dataset.view === "ticket") remember(view);
   writeTimes(view);
   show(view, { focus });
@@ -159,7 +168,10 @@ addEventListener("popstate", (event) => {
 /** Back or forward between two lists: the search field follows the address. @param {HTMLElement} view */
 function swapBack(view) {
   const field = /** @type {HTMLInputElement | null} */ (find("#q", view));
-  if (field) field.value = new URLSearchParams(location.search).get("q") ?? "";
+  if (field) {
+    field.value = new URLSearchParams(location.search).get("q") ?? "";
+    hintLength(field);
+  }
   return swap(view);
 }
 
@@ -245,7 +257,7 @@ function act(what, element, view) {
       void endAll(dialog);
       return true;
     case "another":
-      keepAsked(null);
+      dropAsked();
       showDoor();
       return true;
     case "again":
@@ -318,6 +330,7 @@ document.addEventListener("input", (event) => {
   if (field instanceof HTMLTextAreaElement && field.id === "reply" && view) typed(view, field);
   if (field instanceof HTMLInputElement && field.id === "q" && field.form) {
     const form = field.form;
+    hintLength(field);
     whenResting(() => void goList(searchAddress(form), false));
   }
 });
@@ -358,7 +371,7 @@ async function start() {
   keepTimes();
   setInterval(() => void look(), EVERY);
   if (came || token() || (await askOtherTabs())) return load({ focus: false, y: history.state?.y ?? 0 });
-  if (!showSent({ focus: false })) showDoor({ focus: false });
+  showWayIn(false);
 }
 
 void start();

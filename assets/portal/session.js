@@ -6,15 +6,19 @@ const COUNTED = "doorkey.counted";
 const LEFT = "doorkey.left";
 const ASKED = "doorkey.asked";
 const DRAFT = "doorkey.draft.";
+const READER = "doorkey.reader";
+
+/** How many requests for a link are remembered; a mail may answer any of them. */
+const REQUESTS = 3;
 
 /** How long a new tab waits for an open one to answer, in milliseconds. */
 const PATIENCE = 150;
 
 /** @typedef {{ text: string, key: string, tried?: string }} Draft */
-/** @typedef {{ email: string, request: string, answer: string, ticket: string | null }} Asked */
+/** @typedef {{ email: string, requests: string[], answer: string, ticket: string | null }} Asked `requests`: newest first */
 /**
  * @typedef {{ type: "token?", from: string } | { type: "token", to: string, token: string }
- *   | { type: "draft?", from: string, reference: string } | { type: "draft", to: string, reference: string, draft: Draft }
+ *   | { type: "draft?", from: string, reference: string, reader: string | null } | { type: "draft", to: string, reference: string, draft: Draft }
  *   | { type: "sent", reference: string, key: string } | { type: "ended", token: string }} Word
  */
 
@@ -48,6 +52,21 @@ export function keepToken(fresh) {
 /** Remembers that the server did not take the token. */
 export function markRefused() {
   refused = true;
+}
+
+/**
+ * Remembers whose session this tab holds. Drafts are theirs: the next customer does not get to see
+ * them, the same customer with another link does.
+ * @param {string} email
+ * @returns {boolean} whether it is another customer than before
+ */
+export function keepReader(email) {
+  if (sessionStorage.getItem(READER) === email) return false;
+  for (const key of Object.keys(sessionStorage)) {
+    if (key.startsWith(DRAFT)) sessionStorage.removeItem(key);
+  }
+  sessionStorage.setItem(READER, email);
+  return true;
 }
 
 /** @returns {boolean} whether this opening of the portal was counted already */
@@ -118,7 +137,7 @@ export function listen(on) {
   channel?.addEventListener("message", (/** @type {MessageEvent<Word>} */ { data }) => {
     const held = token();
     if (data.type === "token?" && held && !refused) say({ type: "token", to: data.from, token: held });
-    if (data.type === "draft?") {
+    if (data.type === "draft?" && data.reader === sessionStorage.getItem(READER)) {
       const found = draft(data.reference);
       if (found?.text) say({ type: "draft", to: data.from, reference: data.reference, draft: found });
     }
@@ -165,7 +184,7 @@ export function dropDraft(reference) {
 
 /** Asks the other tabs for a draft: the tab whose link expired may hold it. @param {string} reference */
 export function askForDraft(reference) {
-  say({ type: "draft?", from: selfId, reference });
+  say({ type: "draft?", from: selfId, reference, reader: sessionStorage.getItem(READER) });
 }
 
 /** Tells the other tabs that this text was accepted. @param {string} reference @param {string} key */
@@ -182,8 +201,21 @@ export function asked() {
   }
 }
 
-/** @param {Asked | null} what */
-export function keepAsked(what) {
-  if (what) sessionStorage.setItem(ASKED, JSON.stringify(what));
-  else sessionStorage.removeItem(ASKED);
+/**
+ * Remembers a request for a link. Those before it for the same address stay: a second one within a
+ * minute brings no second mail, and the code in the first mail belongs to the first request.
+ * @param {{ email: string, request: string, answer: string, ticket: string | null }} fresh
+ */
+export function keepAsked({ request, ...rest }) {
+  const before = asked();
+  const same = before?.email.toLowerCase() === rest.email.toLowerCase();
+  const requests = [request, ...(same ? before?.requests ?? [] : [])].slice(0, REQUESTS);
+  sessionStorage.setItem(ASKED, JSON.stringify({ ...rest, requests }));
+  // A token that opens nothing would hide the field for the code at the next reload.
+  if (refused) sessionStorage.removeItem(TOKEN);
+}
+
+/** Another address is to be asked for. */
+export function dropAsked() {
+  sessionStorage.removeItem(ASKED);
 }

@@ -2,7 +2,7 @@
 
 import { call, excuse } from "./api.js";
 import { askForDraft, draft, dropDraft, keepDraft, random, saySent } from "./session.js";
-import { announce, blame, clearProblems, complain, find, findAll, once } from "./html.js";
+import { announce, blame, clearProblems, complain, find, findAll, nameTab, once } from "./html.js";
 import { writeTimes } from "./times.js";
 
 /** Longest reply, in characters as the server counts them. */
@@ -189,6 +189,7 @@ export function mergeTicket(view, fresh) {
   const before = anchor.getBoundingClientRect().top;
   const arrived = appendEntries(view, fresh);
   const wasOpen = find("[data-part=reply]", view)?.dataset.open;
+  takeSubject(view, fresh);
   for (const part of findAll("[data-part]", fresh)) swapPart(view, part);
   writeTimes(view);
   scrollBy({ top: anchor.getBoundingClientRect().top - before, behavior: "instant" });
@@ -222,6 +223,16 @@ function swapPart(view, part) {
   // The form is the same as long as there is one; replacing it would take the caret.
   if (name === "reply" && shown.dataset.open === part.dataset.open) return;
   shown.replaceWith(part);
+}
+
+/** The heading stays the element it is, because it may hold the focus. @param {HTMLElement} view @param {HTMLElement} fresh */
+function takeSubject(view, fresh) {
+  const shown = find("h1", view);
+  const subject = find("h1", fresh)?.textContent ?? "";
+  if (!shown || shown.textContent === subject) return;
+  shown.textContent = subject;
+  view.dataset.title = fresh.dataset.title ?? "";
+  nameTab(view.dataset.title);
 }
 
 /** @param {HTMLElement} view */

@@ -108,6 +108,24 @@ async fn what_the_company_writes_appears_without_a_reload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_changed_subject_appears_without_a_reload() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let (reference, link) = stage.ticket().await;
+    let browser = &stage.browser;
+    browser.open(&link).await;
+    browser.see(DESCRIPTION).await;
+    browser.evaluate("window.sameDocument = true").await;
+    let change = json!({ "subject": "The keypad beeps in zone 4" });
+    let path = format!("/tickets/{reference}");
+    stage.program.ask(reqwest::Method::PATCH, &path, Some(change), 200).await;
+    browser.see("The keypad beeps in zone 4").await;
+    let title = browser.driver().title().await.unwrap();
+    assert!(title.contains("The keypad beeps in zone 4"), "{title}");
+    assert_eq!(browser.evaluate("return window.sameDocument").await, json!(true));
+    browser.assert_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hostile_text_stays_text() {
     let Some(stage) = Stage::set(&[]).await else { return };
     let browser = &stage.browser;
