@@ -288,9 +288,9 @@ pub fn forget_old(tx: &mut Tx<'_>, now: Millis) -> Result<u64, Error> {
 pub fn in_words_of_time(ttl: Duration) -> String {
     let seconds = ttl.as_secs();
     let (count, unit) = match seconds {
-        _ if seconds >= 86_400 && seconds % 86_400 == 0 => (seconds / 86_400, "day"),
-        _ if seconds >= 3_600 && seconds % 3_600 == 0 => (seconds / 3_600, "hour"),
-        _ if seconds >= 60 && seconds % 60 == 0 => (seconds / 60, "minute"),
+        _ if seconds >= 86_400 && seconds.is_multiple_of(86_400) => (seconds / 86_400, "day"),
+        _ if seconds >= 3_600 && seconds.is_multiple_of(3_600) => (seconds / 3_600, "hour"),
+        _ if seconds >= 60 && seconds.is_multiple_of(60) => (seconds / 60, "minute"),
         _ => (seconds, "second"),
     };
     let plural = if count == 1 { "" } else { "s" };

@@ -18,14 +18,14 @@ impl FromRow for Entry {
             by: By::parse(&by).ok_or_else(|| super::unknown("entries.by_kind", &by))?,
             author: row.get(5)?,
             body: row.get(6)?,
-            from: status(row.get(7)?)?,
-            to: status(row.get(8)?)?,
+            from: status(row.get::<Option<String>>(7)?.as_deref())?,
+            to: status(row.get::<Option<String>>(8)?.as_deref())?,
         })
     }
 }
 
-fn status(word: Option<String>) -> Result<Option<Status>, DbError> {
-    word.as_deref().map(super::tickets::status).transpose()
+fn status(word: Option<&str>) -> Result<Option<Status>, DbError> {
+    word.map(super::tickets::status).transpose()
 }
 
 /// Adds a row. `by_id` is the row of who did it.

@@ -8,7 +8,7 @@ use crate::ids::Reference;
 impl FromRow for Listed {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
         let summary = Summary {
-            reference: super::tickets::reference(row.get(1)?)?,
+            reference: super::tickets::reference(&row.get::<String>(1)?)?,
             subject: row.get(2)?,
             status: super::tickets::status(&row.get::<String>(3)?)?,
             assigned_to: row.get(4)?,

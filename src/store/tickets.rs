@@ -25,7 +25,7 @@ impl FromRow for Ticket {
         };
         Ok(Self {
             id: row.get(0)?,
-            reference: reference(row.get(1)?)?,
+            reference: reference(&row.get::<String>(1)?)?,
             subject: row.get(2)?,
             description: row.get(3)?,
             status: status(&row.get::<String>(4)?)?,
@@ -49,8 +49,8 @@ impl FromRow for Ticket {
     }
 }
 
-pub(super) fn reference(word: String) -> Result<Reference, DbError> {
-    Reference::parse(&word).ok_or_else(|| super::unknown("tickets.reference", &word))
+pub(super) fn reference(word: &str) -> Result<Reference, DbError> {
+    Reference::parse(word).ok_or_else(|| super::unknown("tickets.reference", word))
 }
 
 pub(super) fn status(word: &str) -> Result<Status, DbError> {
@@ -183,7 +183,7 @@ pub fn resolved_until(
          ORDER BY resolved_at, id LIMIT $2",
         params![before, limit],
     )?;
-    rows.into_iter().map(|(word,)| reference(word)).collect()
+    rows.into_iter().map(|(word,)| reference(&word)).collect()
 }
 
 /// Adds `change` to how many tickets of `status` the customer has.

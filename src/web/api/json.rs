@@ -7,6 +7,7 @@ use super::openapi::words::{
     Address, Cursor, Id, KindWord, PriorityWord, ReasonWord, StatusWord, TicketReference, Time,
     VisibilityWord,
 };
+use crate::clock::Millis;
 use crate::domain::customers::Customer;
 use crate::domain::entries::{Entry, Visibility};
 use crate::domain::links::Link;
@@ -331,9 +332,9 @@ impl From<Link> for LinkJson {
             reason: link.reason.as_str(),
             issued_at: link.issued_at.rfc3339(),
             expires_at: link.expires_at.rfc3339(),
-            last_used_at: link.last_used_at.map(|at| at.rfc3339()),
+            last_used_at: link.last_used_at.map(Millis::rfc3339),
             use_count: link.use_count,
-            revoked_at: link.revoked_at.map(|at| at.rfc3339()),
+            revoked_at: link.revoked_at.map(Millis::rfc3339),
             revoked_by: link.revoked_by,
         }
     }
