@@ -69,7 +69,10 @@ CREATE INDEX tickets_by_status ON tickets (status, updated_at DESC, id DESC);
 CREATE INDEX tickets_of_assignee ON tickets (assignee_id, updated_at DESC, id DESC);
 CREATE INDEX tickets_by_creation ON tickets (created_at DESC, id DESC);
 CREATE INDEX tickets_by_priority ON tickets (priority DESC, updated_at DESC, id DESC);
-CREATE INDEX tickets_to_close ON tickets (resolved_at, id) WHERE status = 'resolved';
+CREATE INDEX tickets_by_category ON tickets (category, updated_at DESC, id DESC);
+CREATE INDEX tickets_by_status_and_creation ON tickets (status, created_at DESC, id DESC);
+CREATE INDEX tickets_by_status_and_priority ON tickets (status, priority DESC, updated_at DESC, id DESC);
+CREATE INDEX tickets_to_close ON tickets (resolved_at, id) WHERE resolved_at IS NOT NULL;
 
 -- What happened to a ticket, in the order in which it happened: ids grow along a timeline.
 -- clustered
@@ -184,14 +187,12 @@ CREATE TABLE outbox (
   due_at BIGINT NOT NULL,                   -- not before; a lease moves it on
   give_up_at BIGINT NOT NULL,
   attempt BIGINT NOT NULL,                  -- counts claims: who settles must name the last one
+  failures BIGINT NOT NULL,                 -- attempts the mail server refused for now
   settled_at BIGINT,
   error TEXT
 );
 CREATE INDEX outbox_due ON outbox (lane, due_at, id) WHERE state = 'queued';
 CREATE INDEX outbox_order ON outbox (recipient_key, lane, id) WHERE state = 'queued';
-CREATE INDEX outbox_of_customer ON outbox (customer_id, id DESC);
-CREATE INDEX outbox_of_ticket ON outbox (ticket_id, id DESC);
-CREATE INDEX outbox_settled ON outbox (settled_at) WHERE state <> 'queued';
 
 -- Requests that may come twice: the key, what was asked, and what came of it.
 -- clustered

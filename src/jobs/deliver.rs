@@ -39,7 +39,8 @@ async fn next_of(app: &App, lane: i64) -> Result<bool, Error> {
     let Some(hand_over) = taken else { return Ok(false) };
     let outcome = match letter(app, &hand_over) {
         Ok(letter) => send(app, &hand_over, &letter).await,
-        Err(reason) => Err(SendError::Refused { reason }),
+        // Perhaps a newer version's mail, which runs beside this one: it can say it.
+        Err(reason) => Err(SendError::Later { reason }),
     };
     settle(app, hand_over, outcome).await?;
     Ok(true)
@@ -88,8 +89,10 @@ async fn send(app: &App, hand_over: &HandOver, letter: &Letter) -> Result<(), Se
             outcome = &mut sending => return outcome,
             () = tokio::time::sleep(RENEW) => {
                 let (claimed, now) = (hand_over.claimed.clone(), app.clock.now());
-                if let Err(error) = app.db.write(move |tx| outbox::renew(tx, &claimed, now)).await {
-                    tracing::warn!(%error, "the lease of a mail could not be renewed");
+                match app.db.write(move |tx| outbox::renew(tx, &claimed, now)).await {
+                    Ok(true) => {}
+                    Ok(false) => tracing::warn!("a mail is under way that another has claimed"),
+                    Err(error) => tracing::warn!(%error, "the lease of a mail was not renewed"),
                 }
             }
         }
@@ -124,7 +127,7 @@ async fn settle(
         }
         Err(SendError::Paused { reason }) => {
             let until = app.post.health.stop(&discreet(&reason), now);
-            app.db.write(move |tx| outbox::hold(tx, &claimed, &reason, until)).await?
+            app.db.write(move |tx| outbox::hold(tx, &claimed, until)).await?
         }
     };
     if !own {

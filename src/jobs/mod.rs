@@ -54,13 +54,21 @@ async fn repeat<F, W>(
     work: F,
 ) where
     F: Fn(Arc<App>) -> W + Send,
-    W: Future<Output = Result<bool, Error>> + Send,
+    W: Future<Output = Result<bool, Error>> + Send + 'static,
 {
     while !*stopped.borrow() {
-        let more = work(Arc::clone(&app)).await.unwrap_or_else(|error| {
-            tracing::warn!(job = name, %error, "a job failed and is tried again");
-            false
-        });
+        // A task of its own: a panic ends this turn and not the job.
+        let more = match tokio::spawn(work(Arc::clone(&app))).await {
+            Ok(Ok(more)) => more,
+            Ok(Err(error)) => {
+                tracing::warn!(job = name, %error, "a job failed and is tried again");
+                false
+            }
+            Err(panic) => {
+                tracing::error!(job = name, %panic, "a job broke off and is tried again");
+                false
+            }
+        };
         if !more {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

@@ -33,7 +33,7 @@ pub enum Mail {
     /// To a customer who asked for a way in: a link and a code.
     PortalLink {
         /// The customer's name, or empty.
-        email_name: String,
+        customer_name: String,
         /// The reference of the ticket they wanted to see.
         ticket: Option<String>,
     },

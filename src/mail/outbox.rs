@@ -24,6 +24,8 @@ const RETRIES: [Duration; 5] = [
     Duration::from_secs(600),
     Duration::from_secs(3600),
 ];
+/// How long before it is given up a mail is tried for the last time.
+const LAST_CALL: Duration = Duration::from_secs(10);
 /// How long a notice is tried.
 const NOTICE_TIME: Duration = Duration::from_secs(2 * 86_400);
 /// How long a sign-in mail is tried: nobody waits longer at a door.
@@ -95,21 +97,19 @@ pub fn defer(
     reason: &str,
     now: Millis,
 ) -> Result<bool, DbError> {
-    let due_at = now.plus(retry_after(claimed.attempt));
-    if due_at >= claimed.give_up_at {
+    let last = claimed.give_up_at.minus(LAST_CALL);
+    if now >= last {
         return give_up(tx, claimed, reason, now);
     }
+    // The last attempt comes just before its time is over, not an hour too early.
+    let due_at = now.plus(retry_after(claimed.failures + 1)).min(last);
     store::outbox::defer(tx, claimed.id, claimed.attempt, due_at, reason)
 }
 
-/// Puts a mail back while the whole queue pauses: due again when it goes on.
-pub fn hold(
-    tx: &mut Tx<'_>,
-    claimed: &Claimed,
-    reason: &str,
-    until: Millis,
-) -> Result<bool, DbError> {
-    store::outbox::defer(tx, claimed.id, claimed.attempt, until, reason)
+/// Puts a mail back while the whole queue pauses: due again when it goes on, and no failure of its
+/// own.
+pub fn hold(tx: &mut Tx<'_>, claimed: &Claimed, until: Millis) -> Result<bool, DbError> {
+    store::outbox::renew(tx, claimed.id, claimed.attempt, until)
 }
 
 /// Gives a mail up; staff see why.
@@ -122,9 +122,9 @@ pub fn give_up(
     store::outbox::settle_failed(tx, claimed.id, claimed.attempt, now, reason)
 }
 
-/// How long after attempt number `attempt` the next one is made.
-fn retry_after(attempt: i64) -> Duration {
-    let index = usize::try_from(attempt - 1).unwrap_or(0);
+/// How long after failure number `failure` the next attempt is made.
+fn retry_after(failure: i64) -> Duration {
+    let index = usize::try_from(failure - 1).unwrap_or(0);
     RETRIES[index.min(RETRIES.len() - 1)]
 }
 

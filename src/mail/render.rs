@@ -101,8 +101,9 @@ macro_rules! render_folder {
 pub fn render(mail: &Mail, brand: &Brand, minted: &Minted) -> Result<Rendered, askama::Error> {
     let sheet = Sheet::new(brand, minted);
     let (subject, text, html) = match mail {
-        Mail::PortalLink { email_name, ticket } => {
-            let sheet = sheet.hello(email_name).ticket(ticket.as_deref().unwrap_or_default(), "");
+        Mail::PortalLink { customer_name, ticket } => {
+            let sheet =
+                sheet.hello(customer_name).ticket(ticket.as_deref().unwrap_or_default(), "");
             render_folder!(
                 sheet,
                 "mail/portal_link/subject.txt",

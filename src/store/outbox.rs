@@ -57,6 +57,8 @@ pub struct Claimed {
     pub created_at: Millis,
     /// When it is given up.
     pub give_up_at: Millis,
+    /// How many attempts failed by the mail server's doing.
+    pub failures: i64,
 }
 
 impl FromRow for Claimed {
@@ -73,6 +75,7 @@ impl FromRow for Claimed {
             content: row.get(8)?,
             created_at: row.get(9)?,
             give_up_at: row.get(10)?,
+            failures: row.get(11)?,
         })
     }
 }
@@ -81,8 +84,8 @@ impl FromRow for Claimed {
 pub fn insert(tx: &mut Tx<'_>, mail: &NewMail<'_>) -> Result<(), DbError> {
     tx.run(
         "INSERT INTO outbox (id, lane, kind, recipient, recipient_key, customer_id, ticket_id, request_id, \
-           message_id, content, state, created_at, due_at, give_up_at, attempt) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $11, $12, 0)",
+           message_id, content, state, created_at, due_at, give_up_at, attempt, failures) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $11, $12, 0, 0)",
         params![
             mail.id,
             mail.lane,
@@ -118,7 +121,7 @@ pub fn claim(
                  AND e.recipient_key = o.recipient_key AND e.lane = o.lane AND e.id < o.id) \
                ORDER BY o.due_at, o.id LIMIT 1{lock}) \
              RETURNING id, attempt, kind, recipient, customer_id, ticket_id, request_id, message_id, \
-               content, created_at, give_up_at"
+               content, created_at, give_up_at, failures"
         ),
         params![lane, now, lease_until],
     )
@@ -127,7 +130,9 @@ pub fn claim(
 /// Whether a mail of `lane` is due.
 pub fn any_due(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<bool, DbError> {
     let row: Option<(i64,)> = tx.row(
-        "SELECT id FROM outbox WHERE state = 'queued' AND lane = $1 AND due_at <= $2 LIMIT 1",
+        "SELECT o.id FROM outbox o WHERE o.state = 'queued' AND o.lane = $1 AND o.due_at <= $2 \
+           AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.state = 'queued' \
+             AND e.recipient_key = o.recipient_key AND e.lane = o.lane AND e.id < o.id) LIMIT 1",
         params![lane, now],
     )?;
     Ok(row.is_some())
@@ -158,7 +163,7 @@ pub fn settle_sent(tx: &mut Tx<'_>, id: i64, attempt: i64, now: Millis) -> Resul
     Ok(changed == 1)
 }
 
-/// Puts a mail off until `due_at`, with the reason.
+/// Puts a mail off until `due_at` after a failed attempt, with the reason.
 pub fn defer(
     tx: &mut Tx<'_>,
     id: i64,
@@ -167,7 +172,8 @@ pub fn defer(
     reason: &str,
 ) -> Result<bool, DbError> {
     let changed = tx.run(
-        "UPDATE outbox SET due_at = $3, error = $4 WHERE id = $1 AND attempt = $2 AND state = 'queued'",
+        "UPDATE outbox SET due_at = $3, error = $4, failures = failures + 1 \
+         WHERE id = $1 AND attempt = $2 AND state = 'queued'",
         params![id, attempt, due_at, reason],
     )?;
     Ok(changed == 1)

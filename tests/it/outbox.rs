@@ -236,7 +236,7 @@ async fn only_who_holds_the_lease_settles() {
                     1 => outbox::defer(tx, &stale, "late", now),
                     2 => outbox::give_up(tx, &stale, "late", now),
                     3 => outbox::renew(tx, &stale, now),
-                    _ => outbox::hold(tx, &stale, "late", now),
+                    _ => outbox::hold(tx, &stale, now),
                 }?)
             })
             .await

@@ -12,8 +12,8 @@ fn samples() -> Vec<Mail> {
     let customer_name = "Ana Costa".to_owned();
     let note = "Good morning Ana,\n\nzone 4 is the sensor at the back door. Could you check that its cover is fully closed? The beep stops a minute later if that was it.\n\nDana";
     vec![
-        Mail::PortalLink { email_name: customer_name.clone(), ticket: None },
-        Mail::PortalLink { email_name: String::new(), ticket: Some(reference.clone()) },
+        Mail::PortalLink { customer_name: customer_name.clone(), ticket: None },
+        Mail::PortalLink { customer_name: String::new(), ticket: Some(reference.clone()) },
         Mail::TicketCreated {
             customer_name: customer_name.clone(),
             reference: reference.clone(),
