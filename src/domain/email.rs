@@ -3,6 +3,7 @@
 use std::fmt;
 
 use email_address::{EmailAddress, Options};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{FieldCode, FieldError};
 
@@ -59,10 +60,14 @@ impl Email {
         &self.0
     }
 
-    /// What makes two addresses the same: ASCII letters without case. Other letters are compared
-    /// as they are, so that a look-alike (Turkish `ı`, full-width forms) never matches.
+    /// What makes two addresses the same: letters without case, composed, and the domain as DNS
+    /// has it (RFC 5891), since browsers send `bücher.example` as `xn--bcher-kva.example`. A
+    /// look-alike (Turkish `ı`, full-width forms before the `@`) never matches.
     pub fn key(&self) -> String {
-        self.0.to_ascii_lowercase()
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        let local: String = local.nfc().flat_map(char::to_lowercase).nfc().collect();
+        let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase());
+        format!("{local}@{domain}")
     }
 }
 
@@ -135,6 +140,12 @@ mod tests {
     fn look_alikes_do_not_match() {
         let mike = Email::parse("email", "mike@example.com").expect("an address").key();
         assert_eq!(Email::parse("email", "MIKE@Example.COM").expect("an address").key(), mike);
+        let same = |a: &str, b: &str| {
+            let key = |text| Email::parse("email", text).expect("an address").key();
+            assert_eq!(key(a), key(b));
+        };
+        same("Ñu@example.com", "ñu@example.com");
+        same("q@BÜCHER.example", "q@xn--bcher-kva.example");
         assert_ne!(Email::parse("email", "mıke@example.com").expect("an address").key(), mike);
     }
 }

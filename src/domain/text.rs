@@ -37,8 +37,9 @@ pub fn parse(
     typed: &str,
     length: RangeInclusive<usize>,
 ) -> Result<String, FieldError> {
-    let text = normalise(typed);
-    if let Some(bad) = text.chars().find(|&letter| is_refused(letter)) {
+    let typed = typed.replace("\r\n", "\n").replace('\r', "\n");
+    // Before the end is trimmed: some control characters count as white space.
+    if let Some(bad) = typed.chars().find(|&letter| is_refused(letter)) {
         return Err(FieldError::new(
             field,
             FieldCode::ControlCharacters,
@@ -48,6 +49,7 @@ pub fn parse(
             ),
         ));
     }
+    let text = typed.trim_end().to_owned();
     let count = text.chars().count();
     if count > *length.end() {
         return Err(FieldError::new(
@@ -56,7 +58,7 @@ pub fn parse(
             format!("At most {} characters fit here; these are {count}.", length.end()),
         ));
     }
-    if count < *length.start() || (*length.start() > 0 && text.trim().is_empty()) {
+    if count < *length.start() || (*length.start() > 0 && text.chars().all(is_invisible)) {
         return Err(FieldError::new(field, FieldCode::Required, "Please write something here."));
     }
     Ok(text)
@@ -80,9 +82,13 @@ pub fn parse_line(
     Ok(text)
 }
 
-fn normalise(typed: &str) -> String {
-    let text = typed.replace("\r\n", "\n").replace('\r', "\n");
-    text.trim_end().to_owned()
+/// White space, and what takes no room or looks like it: zero-width characters, directional
+/// marks, the soft hyphen and the Hangul fillers.
+fn is_invisible(letter: char) -> bool {
+    letter.is_whitespace()
+        || matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}')
 }
 
 /// NUL, C0 except tab and newline, DEL, C1, and the 66 noncharacters.
@@ -95,13 +101,16 @@ fn is_refused(letter: char) -> bool {
 
 /// The form in which texts are compared by a search: NFKC, without case.
 pub fn fold(text: &str) -> String {
-    // Lower-casing can leave NFKC (İ becomes i and a combining dot), so compose once more.
-    text.nfkc().flat_map(char::to_lowercase).nfkc().collect()
+    // By way of upper case, as Unicode's case folding does: ß meets SS, and both Greek sigmas meet.
+    // Changing case can leave NFKC (İ becomes i and a combining dot), so compose once more.
+    text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
 /// The words of a search, folded; at most eight count.
 pub fn search_words(query: &str) -> Vec<String> {
-    fold(query).split_whitespace().take(8).map(str::to_owned).collect()
+    // No text holds what is refused, so a search need not look for it.
+    let clean: String = query.chars().filter(|&letter| !is_refused(letter)).collect();
+    fold(&clean).split_whitespace().take(8).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -132,6 +141,7 @@ mod tests {
     fn control_characters_are_refused_with_their_name() {
         for bad in ['\0', '\u{7}', '\u{1b}', '\u{7f}', '\u{85}', '\u{9f}', '\u{fffe}', '\u{fdd0}'] {
             let error = parse("body", &format!("a{bad}b"), REPLY).expect_err("refused");
+            assert!(parse("body", &format!("a{bad}"), REPLY).is_err(), "at the end, too");
             assert_eq!(error.code, FieldCode::ControlCharacters);
             assert!(
                 error.message.contains(&format!("{:04X}", u32::from(bad))),
@@ -150,6 +160,10 @@ mod tests {
             assert_eq!(parse("body", empty, REPLY).expect_err("empty").code, FieldCode::Required);
             assert_eq!(parse("name", empty, NAME).as_deref(), Ok(""));
         }
+        for invisible in ["\u{200b}", "\u{feff}\u{3164}", "\u{2060} \u{ad}"] {
+            let error = parse("body", invisible, REPLY).expect_err("nothing to see");
+            assert_eq!(error.code, FieldCode::Required);
+        }
     }
 
     #[test]
@@ -162,7 +176,11 @@ mod tests {
     fn search_folds_case_and_width() {
         assert_eq!(fold("ＡＬＡＲＭ Straße É"), fold("alarm straße é"));
         assert_eq!(fold("e\u{301}"), "é");
+        assert_eq!(fold("STRASSE"), fold("Straße"));
+        assert_eq!(fold("ΟΔΟΣ"), fold("οδος"));
+        assert_eq!(fold("GRÖSSE"), fold("Größe"));
         assert_eq!(search_words("  Battery  KITCHEN "), ["battery", "kitchen"]);
+        assert_eq!(search_words("\0ba\0ttery \0"), ["battery"]);
     }
 
     proptest! {
