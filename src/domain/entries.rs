@@ -187,7 +187,12 @@ pub(in crate::domain) fn record(
         store::search::put(tx, ticket.customer.id, ticket.id, entry.id, is_public, &folded)?;
     }
     if is_public {
-        ticket.updated_at = ticket.updated_at.max(now);
+        // Grows with every visible entry, so that what was not seen is newer than what was.
+        ticket.updated_at = if entry.kind == Kind::Created {
+            ticket.updated_at
+        } else {
+            Millis(ticket.updated_at.0 + 1).max(now)
+        };
         ticket.version += 1;
         ticket.note_count += i64::from(matches!(entry.kind, Kind::Note | Kind::Reply));
         if matches!(by, By::Staff | By::Program) {

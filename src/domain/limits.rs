@@ -49,15 +49,20 @@ pub fn hit(
     limits: &[(Limit, &[u8])],
     now: Millis,
 ) -> Result<(), Error> {
-    let subjects: Vec<(Limit, [u8; 32])> =
+    let mut subjects: Vec<(Limit, [u8; 32])> =
         limits.iter().map(|(limit, who)| (*limit, key.digest(limit.name, &[who]))).collect();
+    // Who counts holds the counter until the hit is in: two processes cannot both take the last
+    // place. Always in the same order, so that they cannot wait for each other.
+    subjects.sort_unstable_by_key(|(_, subject)| *subject);
     for (limit, subject) in &subjects {
+        store::limits::hold(tx, subject, limit.room_at(now))?;
         let (hits, oldest) = store::limits::count(tx, subject, limit.begin(now))?;
         if hits >= limit.hits {
-            let retry_after = limit.room_at(oldest.unwrap_or(now)).since(now);
-            return Err(Error::RateLimited {
-                retry_after: retry_after.max(Duration::from_secs(1)),
-            });
+            let wait = limit.room_at(oldest.unwrap_or(now)).since(now);
+            // Whole seconds, as Retry-After has them (RFC 9110 §10.2.3), and never too early.
+            let seconds = wait.as_millis().div_ceil(1000).max(1);
+            let retry_after = Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX));
+            return Err(Error::RateLimited { retry_after });
         }
     }
     for (limit, subject) in &subjects {

@@ -175,7 +175,8 @@ pub fn revoke(
     if done { Ok(()) } else { Err(Error::NotFound) }
 }
 
-/// Revokes every link of a customer at once, and drops what would still mint one.
+/// Revokes every link of a customer at once, and makes codes that were mailed worthless. Codes go
+/// first: one that is being redeemed at this moment is waited for, and its link revoked with the rest.
 pub fn revoke_all(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -183,8 +184,8 @@ pub fn revoke_all(
     now: Millis,
 ) -> Result<(), Error> {
     customers::find(tx, customer_id)?;
-    store::links::revoke_all(tx, customer_id, &in_words(actor), now)?;
     store::link_requests::forget_codes(tx, customer_id)?;
+    store::links::revoke_all(tx, customer_id, &in_words(actor), now)?;
     Ok(())
 }
 

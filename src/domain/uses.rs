@@ -32,9 +32,9 @@ impl Uses {
         *last = now;
     }
 
-    /// Notes that the viewer saw a ticket.
-    pub fn ticket_seen(&self, viewer: &Viewer, ticket_id: i64, now: Millis) {
-        self.lock().tickets.insert((viewer.customer_id, ticket_id), now);
+    /// Notes that the viewer saw a ticket as it was at its last update.
+    pub fn ticket_seen(&self, viewer: &Viewer, ticket_id: i64, updated_at: Millis) {
+        self.lock().tickets.insert((viewer.customer_id, ticket_id), updated_at);
     }
 
     /// Takes what was gathered; none if there is nothing to write.

@@ -4,6 +4,16 @@ use crate::clock::Millis;
 use crate::db::{DbError, Tx};
 use crate::params;
 
+/// Holds the counter of `subject` until this transaction ends, by a slice without hits.
+pub fn hold(tx: &mut Tx<'_>, subject: &[u8; 32], expires_at: Millis) -> Result<(), DbError> {
+    tx.run(
+        "INSERT INTO limits (subject, slice, hits, expires_at) VALUES ($1, 0, 0, $2) \
+         ON CONFLICT (subject, slice) DO UPDATE SET expires_at = excluded.expires_at",
+        params![subject, expires_at],
+    )?;
+    Ok(())
+}
+
 /// How many hits `subject` had in slices that began after `after`, and when the first of them began.
 pub fn count(
     tx: &mut Tx<'_>,

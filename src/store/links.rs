@@ -137,7 +137,7 @@ pub fn revoke_all(
 /// Adds uses that were counted in memory.
 pub fn add_uses(tx: &mut Tx<'_>, id: i64, uses: i64, last: Millis) -> Result<(), DbError> {
     tx.run(
-        "UPDATE links SET use_count = use_count + $2, last_used_at = $3 WHERE id = $1",
+        "UPDATE links SET use_count = use_count + $2, last_used_at = CASE WHEN last_used_at > $3 THEN last_used_at ELSE $3 END WHERE id = $1",
         params![id, uses, last],
     )?;
     Ok(())

@@ -147,14 +147,22 @@ pub fn find_of_customer(
 
 /// Keeps others from changing the ticket until this transaction ends. Everything that changes a
 /// ticket or its timeline begins here.
-pub fn lock(tx: &mut Tx<'_>, reference: &Reference) -> Result<(), DbError> {
+/// A customer waits only for their own: what is not theirs is not even locked.
+pub fn lock(
+    tx: &mut Tx<'_>,
+    customer_id: Option<i64>,
+    reference: &Reference,
+) -> Result<(), DbError> {
     let lock = tx.dialect().for_update();
     if lock.is_empty() {
         return Ok(()); // one writer at a time anyway
     }
     let _: Option<(i64,)> = tx.row(
-        &format!("SELECT id FROM tickets WHERE reference = $1{lock}"),
-        params![reference.as_str()],
+        &format!(
+            "SELECT id FROM tickets WHERE reference = $1 \
+             AND (CAST($2 AS BIGINT) IS NULL OR customer_id = $2){lock}"
+        ),
+        params![reference.as_str(), customer_id],
     )?;
     Ok(())
 }
@@ -179,7 +187,7 @@ pub fn resolved_until(
     limit: i64,
 ) -> Result<Vec<Reference>, DbError> {
     let rows: Vec<(String,)> = tx.rows(
-        "SELECT reference FROM tickets WHERE status = 'resolved' AND resolved_at <= $1 \
+        "SELECT reference FROM tickets WHERE resolved_at <= $1 \
          ORDER BY resolved_at, id LIMIT $2",
         params![before, limit],
     )?;

@@ -46,7 +46,7 @@ pub fn change(
     change_fields(tx, rules, &mut ticket, change)?;
     let assigned = change_assignee(tx, &mut ticket, actor, change.assignee.as_ref(), now)?;
     if let Some(status) = change.status.filter(|&status| status != before) {
-        if status == Status::Resolved {
+        if status == Status::Resolved && before.may_become(status) {
             return Err(resolution_missing().into());
         }
         move_to(tx, &mut ticket, actor, status, now)?;
@@ -119,8 +119,12 @@ pub(in crate::domain) fn move_to(
 }
 
 fn set_status(tx: &mut Tx<'_>, ticket: &mut Ticket, to: Status) -> Result<(), Error> {
-    store::tickets::count(tx, ticket.customer.id, ticket.status, -1)?;
-    store::tickets::count(tx, ticket.customer.id, to, 1)?;
+    // Always in the same order, so that two tickets of one customer cannot wait for each other.
+    let mut counts = [(ticket.status, -1), (to, 1)];
+    counts.sort_unstable_by_key(|(status, _)| status.as_str());
+    for (status, change) in counts {
+        store::tickets::count(tx, ticket.customer.id, status, change)?;
+    }
     ticket.status = to;
     Ok(())
 }

@@ -20,11 +20,13 @@ pub fn close_due(tx: &mut Tx<'_>, rules: &Rules, now: Millis) -> Result<bool, Er
         return Ok(false);
     }
     let days = Duration::from_secs(u64::from(rules.auto_close_days) * 86_400);
-    let due = store::tickets::resolved_until(tx, now.minus(days), BATCH)?;
+    let before = now.minus(days);
+    let due = store::tickets::resolved_until(tx, before, BATCH)?;
     for reference in &due {
         let mut ticket = find::take(tx, &Actor::System, reference)?;
-        // Another process or a reply may have been first.
-        if ticket.status == Status::Resolved {
+        // Another process or a reply may have been first; it may even be resolved anew.
+        let still_due = ticket.resolved_at.is_some_and(|at| at <= before);
+        if still_due && ticket.status == Status::Resolved {
             move_to(tx, &mut ticket, &Actor::System, Status::Closed, now)?;
             store::tickets::update(tx, &ticket)?;
         }

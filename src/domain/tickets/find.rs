@@ -28,7 +28,11 @@ pub(in crate::domain) fn take(
     actor: &Actor,
     reference: &Reference,
 ) -> Result<Ticket, Error> {
-    store::tickets::lock(tx, reference)?;
+    let own = match actor {
+        Actor::Customer { id, .. } => Some(*id),
+        _ => None,
+    };
+    store::tickets::lock(tx, own, reference)?;
     find(tx, actor, reference)
 }
 
