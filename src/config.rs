@@ -76,6 +76,9 @@ pub struct Mail {
     pub staff_inbox: Option<Email>,
     /// Whether customers are mailed about a change of status. Setting `mail.on_status_change`.
     pub on_status_change: bool,
+    /// Whether captured mail, with the links in it, is shown to other machines too. No setting:
+    /// only the demo, whose people are made up, does so.
+    pub show_captured: bool,
 }
 
 /// What customers see of the company.
@@ -176,6 +179,7 @@ impl Default for Config {
                 from: "Support <support@localhost>".to_owned(),
                 staff_inbox: None,
                 on_status_change: rules.mail_on_status_change,
+                show_captured: false,
             },
             brand: Brand::default(),
             portal: Portal { link_ttl: rules.link_ttl },
@@ -244,6 +248,7 @@ impl Config {
                 on_status_change: sources
                     .parsed("mail.on_status_change", values::switch)
                     .unwrap_or(default.mail.on_status_change),
+                show_captured: false,
             },
             brand: Brand::take(sources, default.brand),
             portal: Portal {

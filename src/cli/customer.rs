@@ -5,11 +5,11 @@ use clap::Subcommand;
 use super::arguments::{self, Checks};
 use super::{CliError, output};
 use crate::config::Config;
-use crate::db::Tx;
 use crate::domain::customers::{self, Customer, CustomerChange, NewCustomer};
 use crate::domain::email::Email;
 use crate::domain::links::{self, Reason};
 use crate::domain::text;
+use crate::domain::{Actor, Tx};
 use crate::error::Error;
 use crate::web::api::json::{CustomerJson, IssuedLink};
 
@@ -140,10 +140,10 @@ async fn link(args: &Link, json: bool, config: Config) -> Result<(), CliError> {
 
 async fn set_active(email: &str, active: bool, json: bool, config: Config) -> Result<(), CliError> {
     let email = Email::parse("email", email).map_err(Error::from)?;
-    let changed = super::write(config, move |tx, _, _| {
+    let changed = super::write(config, move |tx, _, now| {
         let id = find(tx, &email)?.id;
         let change = CustomerChange { active: Some(active), ..CustomerChange::default() };
-        Ok(customers::change(tx, id, change)?)
+        Ok(customers::change(tx, &Actor::System, id, change, now)?)
     });
     let customer = changed.await?;
     let state = if active { "active" } else { "disabled; none of their links works" };

@@ -92,6 +92,7 @@ fn settings(config: Config, address: SocketAddr, folder: &Path) -> Result<Config
         mail: Mail {
             from: "RFS Support <support@rfs.example>".to_owned(),
             staff_inbox: Some(mailbox("desk@rfs.example")?),
+            show_captured: true,
             ..default.mail
         },
         brand: Brand {

@@ -18,6 +18,7 @@ pub mod ticket;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rustix::fs::Mode;
 
 use crate::app::{App, StartError};
 use crate::clock::{Clock, Millis};
@@ -180,6 +181,8 @@ fn start(cli: Cli) -> Result<(), CliError> {
     let mut flags = cli.command.flags();
     flags.extend(cli.settings.flags());
     let config = Config::of_process(flags)?;
+    // What Doorkey writes is for its own eyes: tickets, notes, addresses.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     logs::begin(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(cli.command.run(config));

@@ -4,7 +4,7 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::email::Email;
 use crate::domain::page::{self, Page};
-use crate::domain::text;
+use crate::domain::{Actor, links, text};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::{ids, store};
 
@@ -125,9 +125,15 @@ pub fn find_by_email(tx: &mut Tx<'_>, email: &Email) -> Result<Customer, Error> 
     store::customers::find_by_email(tx, email)?.ok_or(Error::NotFound)
 }
 
-/// Changes a customer. An inactive customer's links stop working with this transaction, and work
-/// again if they become active before the links expire.
-pub fn change(tx: &mut Tx<'_>, id: i64, change: CustomerChange) -> Result<Customer, Error> {
+/// Changes a customer. Who becomes inactive loses every link with this transaction, for good: a
+/// link that leaked does not come back with its customer.
+pub fn change(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    id: i64,
+    change: CustomerChange,
+    now: Millis,
+) -> Result<Customer, Error> {
     let mut customer = store::customers::take(tx, id)?.ok_or(Error::NotFound)?;
     let replace = |old: &mut String, new: Option<String>| {
         if let Some(new) = new {
@@ -140,6 +146,9 @@ pub fn change(tx: &mut Tx<'_>, id: i64, change: CustomerChange) -> Result<Custom
     replace(&mut customer.notes, change.notes);
     customer.active = change.active.unwrap_or(customer.active);
     store::customers::update(tx, &customer)?;
+    if !customer.active {
+        links::revoke_all(tx, actor, id, now)?;
+    }
     Ok(customer)
 }
 

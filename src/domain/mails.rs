@@ -30,7 +30,7 @@ pub(in crate::domain) fn portal_link(
         None => None,
     };
     let mail = Mail::PortalLink {
-        email_name: customer.name.clone(),
+        customer_name: customer.name.clone(),
         ticket: ticket.as_ref().map(|ticket| ticket.reference.to_string()),
     };
     let about = For {

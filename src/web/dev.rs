@@ -26,10 +26,13 @@ pub fn routes() -> Router<Shared> {
         .route("/dev/mailbox/{id}/html", get(show_html))
 }
 
-/// The mailbox, if there is one: otherwise its addresses are not there.
+/// The mailbox, if there is one: otherwise its addresses are not there. It holds usable links, so
+/// it is for this machine alone.
 fn capture(ctx: &Ctx) -> Result<&Capture, Error> {
+    let config = &ctx.app.config;
+    let private = config.server.listen.ip().is_loopback() || config.mail.show_captured;
     match &ctx.app.post.transport {
-        Transport::Capture(capture) if ctx.app.config.server.public_url.is_loopback() => {
+        Transport::Capture(capture) if private && config.server.public_url.is_loopback() => {
             Ok(capture)
         }
         _ => Err(Error::NotFound),

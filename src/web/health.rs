@@ -21,24 +21,21 @@ struct Readiness {
     database: &'static str,
     /// Migrations that this version needs and the database lacks.
     pending_migrations: Vec<String>,
-    /// `ok`, `captured` (no mail server is set) or `paused`.
+    /// `ok`, `captured` (no mail server is set) or `paused`; the log says why. The portal works
+    /// on, so this alone does not make it unready.
     mail: &'static str,
-    /// Why mail is paused. The portal works on, so this alone does not make it unready.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mail_reason: Option<String>,
 }
 
 impl Readiness {
     fn new(ctx: &Ctx, database: &'static str, pending_migrations: Vec<String>) -> Self {
         let post = &ctx.app.post;
-        let pause = post.health.pause();
-        let mail = match (&post.transport, &pause) {
+        let mail = match (&post.transport, post.health.pause()) {
             (_, Some(_)) => "paused",
             (Transport::Capture(_), None) => "captured",
             (Transport::Smtp(_), None) => "ok",
         };
         let ready = database == "ok" && pending_migrations.is_empty();
-        Self { ready, database, pending_migrations, mail, mail_reason: pause.map(|it| it.reason) }
+        Self { ready, database, pending_migrations, mail }
     }
 }
 

@@ -10,7 +10,8 @@ use std::ops::RangeInclusive;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use percent_encoding::percent_decode;
 use serde::de::DeserializeOwned;
@@ -33,12 +34,17 @@ pub struct Body {
     bytes: Bytes,
 }
 
+/// The body as it is: what comes compressed or otherwise encoded is not unpacked.
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_none_or(|coding| coding.as_bytes() == b"identity")
+}
+
 impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let is_json = kind.is_some_and(is_json);
+        let is_json = kind.is_some_and(is_json) && is_plain(request.headers());
         let bytes = Bytes::from_request(request, state).await;
         Ok(Self {
             is_json,

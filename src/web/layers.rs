@@ -155,7 +155,9 @@ impl Layers {
 
     /// Reads the body whole, so no handler waits for a client.
     async fn read(&self, request: Request) -> Result<Request, Problem> {
-        let limit = self.limits.body_bytes;
+        let for_tickets = request.uri().path().starts_with("/api/v1/tickets");
+        let limit =
+            if for_tickets { self.limits.ticket_body_bytes } else { self.limits.body_bytes };
         let (parts, mut body) = request.into_parts();
         let declared = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         if declared.and_then(|text| text.parse().ok()).is_some_and(|size: usize| size > READ_ANYWAY)

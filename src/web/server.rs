@@ -47,6 +47,9 @@ pub struct Limits {
     pub requests: usize,
     /// Bytes of a body.
     pub body_bytes: usize,
+    /// Bytes of a body that programs of the company send about tickets: 20,000 characters, each
+    /// escaped as JSON allows, take 240,000.
+    pub ticket_body_bytes: usize,
     /// Headers of a request.
     pub headers: usize,
 }
@@ -62,6 +65,7 @@ impl Default for Limits {
             connections: 10_000,
             requests: 512,
             body_bytes: 32 * 1024,
+            ticket_body_bytes: 256 * 1024,
             headers: 100,
         }
     }

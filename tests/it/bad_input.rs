@@ -428,7 +428,9 @@ async fn a_body_that_cannot_be_read_is_told_apart_and_changes_nothing() {
             let answer = operation.raw(bytes, Some("application/json")).await;
             assert_eq!(answer.problem(), "400 malformed_json", "{what}: {}", operation.path);
         }
-        let large = format!("{{\"{leaf}\": \"{}\"}}", "x".repeat(33 * 1024));
+        // Descriptions may be long, and each character of theirs escaped.
+        let limit = if operation.path.starts_with("/api/v1/tickets") { 256 } else { 32 };
+        let large = format!("{{\"{leaf}\": \"{}\"}}", "x".repeat((limit + 1) * 1024));
         let answer = operation.raw(large, Some("application/json")).await;
         assert_eq!(answer.problem(), "413 too_large", "{}", operation.path);
         let good = operation.good.to_string();

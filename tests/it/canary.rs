@@ -35,7 +35,9 @@ async fn plant(app: &TestApp) -> Reference {
         notes: Some("canarynotes: pays late".into()),
         ..CustomerChange::default()
     };
-    app.act(move |tx, _, _| customers::change(tx, alice.id, notes.clone())).await.unwrap();
+    app.act(move |tx, _, now| customers::change(tx, &Actor::System, alice.id, notes.clone(), now))
+        .await
+        .unwrap();
     let ticket = app.ticket(ALICE, "A broken camera").await.reference;
     for technician in ["replaced@rfs.example", "canarystaff@rfs.example"] {
         let assignee = Some(Some(email(technician)));
@@ -174,7 +176,11 @@ async fn what_is_internal_changes_no_byte_of_what_a_customer_gets() {
     }
     let alice_row = app.customer_row(ALICE).await;
     let change = CustomerChange { notes: Some("more".into()), ..CustomerChange::default() };
-    app.act(move |tx, _, _| customers::change(tx, alice_row.id, change.clone())).await.unwrap();
+    app.act(move |tx, _, now| {
+        customers::change(tx, &Actor::System, alice_row.id, change.clone(), now)
+    })
+    .await
+    .unwrap();
     assert_eq!(all().await, before, "tags included");
     let priority = Change { priority: Some(tickets::Priority::High), ..Change::default() };
     app.change(&ticket, priority).await.unwrap();

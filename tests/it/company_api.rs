@@ -322,3 +322,17 @@ async fn a_link_made_by_a_program_opens_the_portal_until_it_is_taken_back() {
     app.set_active(ticket.customer.id, false).await;
     assert_eq!(admin.post(&links, &json!({})).await.fields(), ["customer unknown_value"]);
 }
+
+#[tokio::test]
+async fn the_longest_description_fits_in_any_script() {
+    let app = TestApp::start().await;
+    let shop = app.technician().await;
+    for letter in ["a", "ع", "字", "🔔"] {
+        let mut body = new_ticket("A long story");
+        body["description"] = letter.repeat(20_000).into();
+        let reference = create(&shop, &body).await["reference"].clone();
+        let path = format!("{TICKETS}/{}", reference.as_str().unwrap());
+        let found = shop.get(&path).await.expect(200).json();
+        assert_eq!(found["description"], body["description"], "{letter}");
+    }
+}

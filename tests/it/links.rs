@@ -166,7 +166,7 @@ async fn signing_out_ends_this_link_and_ending_all_access_ends_every_one() {
 }
 
 #[tokio::test]
-async fn an_inactive_customer_is_out_at_once_and_back_when_active_again() {
+async fn an_inactive_customer_is_out_at_once_and_comes_back_with_a_new_link() {
     let app = TestApp::start().await;
     let row = app.customer_row(ALICE).await;
     let alice = app.customer(ALICE).await;
@@ -195,8 +195,10 @@ async fn an_inactive_customer_is_out_at_once_and_back_when_active_again() {
     let reference = app.ticket(ALICE, "Another").await.reference;
     app.note(&reference, "We come.", Visibility::Public).await.unwrap();
     assert_eq!(app.number("SELECT COUNT(*) FROM outbox WHERE state = 'queued'").await, 0);
+    // Back in: what was out stays out, and a new link works.
     app.set_active(row.id, true).await;
-    assert_eq!(says(&alice).await, "200");
+    assert_eq!(says(&alice).await, "401 link_invalid");
+    assert_eq!(says(&app.customer(ALICE).await).await, "200");
 }
 
 #[tokio::test]

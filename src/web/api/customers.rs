@@ -6,7 +6,7 @@ use super::openapi::params::{CustomerPath, CustomersQuery, PageQuery};
 use super::{email_field, id, program};
 use crate::domain::customers::{self, CustomerChange, NewCustomer};
 use crate::domain::staff::Role;
-use crate::domain::text;
+use crate::domain::{Tx, text};
 use crate::web::ctx::Ctx;
 use crate::web::input::{Body, Query, Segments};
 use crate::web::reply::{self, Reply};
@@ -78,7 +78,7 @@ pub async fn show(ctx: Ctx, Segments(segment): Segments<String>, Query(fields): 
     security(("api_key" = ["admin"])),
 )]
 pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> Reply {
-    program(&ctx, Role::Admin).await?;
+    let actor = program(&ctx, Role::Admin).await?;
     let id = id(&segment)?;
     let mut fields = body.json()?;
     let change = CustomerChange {
@@ -89,6 +89,8 @@ pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -
         active: fields.optional_boolean("active"),
     };
     fields.finish()?;
-    let customer = ctx.app.db.write(move |tx| customers::change(tx, id, change.clone())).await?;
+    let now = ctx.now;
+    let work = move |tx: &mut Tx<'_>| customers::change(tx, &actor, id, change.clone(), now);
+    let customer = ctx.app.db.write(work).await?;
     reply::ok(&CustomerJson::from(customer))
 }

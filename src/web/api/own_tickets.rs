@@ -71,6 +71,6 @@ pub async fn show(
             Ok::<_, Error>((viewer, detail))
         })
         .await?;
-    ctx.app.uses.ticket_seen(&viewer, detail.ticket_id, now);
+    ctx.app.uses.ticket_seen(&viewer, detail.ticket_id, detail.summary.updated_at);
     reply::ok(&OwnTicket::from(detail))
 }

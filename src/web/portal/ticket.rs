@@ -42,7 +42,7 @@ async fn answer(
     let (reader, part) = (viewer.clone(), before.clone());
     let work = move |tx: &mut Tx<'_>| tickets::detail(tx, &reader, &reference, part.as_deref());
     let ticket = ctx.app.db.read(work).await?;
-    ctx.app.uses.ticket_seen(&viewer, ticket.ticket_id, ctx.now);
+    ctx.app.uses.ticket_seen(&viewer, ticket.ticket_id, ticket.summary.updated_at);
     let current = name(ctx, &ticket.summary.reference, before.as_deref(), ticket.version);
     let reopens = ctx.app.rules.reopen_on_reply;
     let page = Ticket { site: &ctx.site, reader: &viewer.into(), ticket: &ticket, reopens };

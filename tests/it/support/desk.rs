@@ -154,7 +154,11 @@ impl TestApp {
     /// Lets a customer in, or keeps them out.
     pub async fn set_active(&self, customer_id: i64, active: bool) {
         let change = CustomerChange { active: Some(active), ..CustomerChange::default() };
-        self.act(move |tx, _, _| customers::change(tx, customer_id, change.clone())).await.unwrap();
+        self.act(move |tx, _, now| {
+            customers::change(tx, &Actor::System, customer_id, change.clone(), now)
+        })
+        .await
+        .unwrap();
     }
 
     /// The ticket as staff see it now.
