@@ -10,7 +10,7 @@ import { announceCount, appendTickets, bringTabIntoView, hintLength, markRead, r
 import { announceEntries, copyDraft, discardDraft, emptyReply, mergeTicket, prependEntries, referenceOf, remember, restoreDraft, sendReply, takeDraft, typed } from "./ticket.js";
 
 /** How often an open ticket is looked at, in milliseconds. */
-const EVERY = 15_000;
+const EVERY = 12_000;
 
 /** Lists that were left, to come back to as they were: by the history entry they stood in. @type {Map<string, { view: HTMLElement, etag: string | null }>} */
 const left = new Map();

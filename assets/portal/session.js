@@ -19,7 +19,7 @@ const PATIENCE = 150;
 /**
  * @typedef {{ type: "token?", from: string } | { type: "token", to: string, token: string }
  *   | { type: "draft?", from: string, reference: string, reader: string | null } | { type: "draft", to: string, reference: string, draft: Draft }
- *   | { type: "sent", reference: string, key: string } | { type: "ended", token: string }} Word
+ *   | { type: "sent", reference: string, key: string } | { type: "ended", reader: string | null }} Word
  */
 
 /** Only pages of this origin can join the channel. */
@@ -97,7 +97,8 @@ export function takeFromAddress() {
   query.delete("token");
   const rest = query.toString();
   history.replaceState(history.state, "", location.pathname + (rest ? `?${rest}` : ""));
-  keepToken(found);
+  // A link that was damaged on its way may hold what no header can carry: it is as good as unknown.
+  keepToken(/^[\w-]+$/.test(found) ? found : "-");
   return true;
 }
 
@@ -146,13 +147,14 @@ export function listen(on) {
       dropDraft(data.reference);
       on.sent(data.reference);
     }
-    if (data.type === "ended" && held) on.ended();
+    // Another customer's tabs in the same browser go on.
+    if (data.type === "ended" && data.reader === sessionStorage.getItem(READER)) on.ended();
   });
 }
 
 /** Tells the other tabs that no link works any more. */
 export function sayEnded() {
-  say({ type: "ended", token: "" });
+  say({ type: "ended", reader: sessionStorage.getItem(READER) });
 }
 
 /**
