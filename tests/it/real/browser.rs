@@ -233,14 +233,17 @@ impl Browser {
     /// Moves the focus with Tab until it is on this role and name, as somebody without a mouse
     /// does, and asserts that the focus can be seen there.
     pub async fn tab_to(&self, role: &str, name: &str) {
-        let wanted = self.find(role, name).await;
+        let mut wanted = self.find(role, name).await;
         for _ in 0..60 {
             self.keys(Key::Tab).await;
             let script = "return document.activeElement === arguments[0]";
-            let there =
-                self.driver().execute(script, vec![wanted.to_json().unwrap()]).await.unwrap();
-            if there.json() == &json!(true) {
-                return self.assert_focus_is_visible(role, name).await;
+            match self.driver().execute(script, vec![wanted.to_json().unwrap()]).await {
+                Ok(there) if there.json() == &json!(true) => {
+                    return self.assert_focus_is_visible(role, name).await;
+                }
+                Ok(_) => {}
+                // The page put new content in its place meanwhile.
+                Err(_) => wanted = self.find(role, name).await,
             }
         }
         panic!("no way to the {role} {name:?} with Tab");
