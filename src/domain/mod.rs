@@ -64,13 +64,6 @@ pub enum Actor {
     System,
 }
 
-impl Actor {
-    /// Whether this is a customer, who sees only what is theirs and public.
-    pub fn is_customer(&self) -> bool {
-        matches!(self, Self::Customer { .. })
-    }
-}
-
 /// The settings that rules depend on.
 #[derive(Clone, Debug)]
 pub struct Rules {

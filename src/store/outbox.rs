@@ -104,6 +104,11 @@ pub fn insert(tx: &mut Tx<'_>, mail: &NewMail<'_>) -> Result<(), DbError> {
     Ok(())
 }
 
+/// Mails `o` of lane `$1` that are due at `$2` and wait behind no earlier one to the same person.
+const CLAIMABLE: &str = "o.state = 'queued' AND o.lane = $1 AND o.due_at <= $2 \
+     AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.state = 'queued' \
+       AND e.recipient_key = o.recipient_key AND e.lane = o.lane AND e.id < o.id)";
+
 /// Claims the next mail of `lane` that is due, until `lease_until`. One waits while an earlier one
 /// to the same person in the same lane is not settled, so that order is kept.
 pub fn claim(
@@ -116,9 +121,7 @@ pub fn claim(
     tx.row(
         &format!(
             "UPDATE outbox SET due_at = $3, attempt = attempt + 1 WHERE id = (\
-               SELECT o.id FROM outbox o WHERE o.state = 'queued' AND o.lane = $1 AND o.due_at <= $2 \
-               AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.state = 'queued' \
-                 AND e.recipient_key = o.recipient_key AND e.lane = o.lane AND e.id < o.id) \
+               SELECT o.id FROM outbox o WHERE {CLAIMABLE} \
                ORDER BY o.due_at, o.id LIMIT 1{lock}) \
              RETURNING id, attempt, kind, recipient, customer_id, ticket_id, request_id, message_id, \
                content, created_at, give_up_at, failures"
@@ -129,12 +132,8 @@ pub fn claim(
 
 /// Whether a mail of `lane` is due.
 pub fn any_due(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<bool, DbError> {
-    let row: Option<(i64,)> = tx.row(
-        "SELECT o.id FROM outbox o WHERE o.state = 'queued' AND o.lane = $1 AND o.due_at <= $2 \
-           AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.state = 'queued' \
-             AND e.recipient_key = o.recipient_key AND e.lane = o.lane AND e.id < o.id) LIMIT 1",
-        params![lane, now],
-    )?;
+    let row: Option<(i64,)> = tx
+        .row(&format!("SELECT o.id FROM outbox o WHERE {CLAIMABLE} LIMIT 1"), params![lane, now])?;
     Ok(row.is_some())
 }
 

@@ -23,8 +23,8 @@ use crate::domain::text;
 use crate::error::{Error, FieldCode, FieldError};
 
 /// How many items a list gives without `limit`, and at most.
-const LIMIT_DEFAULT: usize = 20;
-const LIMIT_MAX: usize = 100;
+const LIMIT_DEFAULT: i64 = 20;
+const LIMIT_MAX: i64 = 100;
 
 /// A request's body, read whole and within the limit, not yet understood. So a handler can first
 /// ask who is there and only then say what is wrong with what they wrote.
@@ -280,11 +280,11 @@ impl Fields {
     }
 
     /// How many items a list shall give: `limit`, 1–100, 20 without it.
-    pub fn limit(&mut self) -> usize {
+    pub fn limit(&mut self) -> i64 {
         let number = match self.take("limit") {
             None => return LIMIT_DEFAULT,
             Some(Value::String(text)) => text.parse().ok(),
-            Some(value) => value.as_u64().and_then(|number| usize::try_from(number).ok()),
+            Some(value) => value.as_i64(),
         };
         number.filter(|number| (1..=LIMIT_MAX).contains(number)).unwrap_or_else(|| {
             let message = format!("This must be a whole number from 1 to {LIMIT_MAX}.");

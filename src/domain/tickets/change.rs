@@ -4,9 +4,9 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::email::Email;
 use crate::domain::entries::{self, Draft, Kind};
-use crate::domain::tickets::create::check_category;
+use crate::domain::tickets::create::{check_category, index};
 use crate::domain::tickets::{Priority, Status, Ticket, find};
-use crate::domain::{Actor, Rules, mails, staff, text};
+use crate::domain::{Actor, Rules, mails, staff};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::Reference;
 use crate::store;
@@ -22,7 +22,7 @@ pub struct Change {
     pub category: Option<Option<String>>,
     /// Who works on it; `Some(None)` unassigns.
     pub assignee: Option<Option<Email>>,
-    /// What it is about, read with [`text::parse_line`].
+    /// What it is about, read with [`crate::domain::text::parse_line`].
     pub subject: Option<String>,
     /// Whether anybody is mailed.
     pub notify: bool,
@@ -145,8 +145,7 @@ fn change_fields(
     }
     if let Some(subject) = &change.subject {
         ticket.subject.clone_from(subject);
-        let whole = text::fold(&format!("{}\n{subject}\n{}", ticket.reference, ticket.description));
-        store::search::put(tx, ticket.customer.id, ticket.id, 0, true, &whole)?;
+        index(tx, ticket)?;
     }
     if before != (ticket.priority, ticket.category.clone(), ticket.subject.clone()) {
         ticket.version += 1;

@@ -54,9 +54,7 @@ pub fn create(
     let customer = Person { id: customer.id, email: customer.email, name: customer.name };
     let mut ticket = insert(tx, id, new, customer, assignee, now)?;
     store::tickets::count(tx, ticket.customer.id, Status::Open, 1)?;
-    let whole =
-        text::fold(&format!("{}\n{}\n{}", ticket.reference, ticket.subject, ticket.description));
-    store::search::put(tx, ticket.customer.id, ticket.id, 0, true, &whole)?;
+    index(tx, &ticket)?;
     entries::record(tx, &mut ticket, actor, Draft::new(Kind::Created), now)?;
     if let Some(technician) = ticket.assignee.clone() {
         entries::record(tx, &mut ticket, actor, Draft::assigned(Some(technician.name)), now)?;
@@ -104,6 +102,14 @@ fn insert(
         ticket.reference = Reference::random();
     }
     Err(DbError::Bug("no free reference was drawn in 20 tries".into()).into())
+}
+
+/// Keeps what a ticket is found by, beside its entries: reference, subject and description.
+pub(super) fn index(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<(), Error> {
+    let Ticket { reference, subject, description, .. } = ticket;
+    let whole = text::fold(&format!("{reference}\n{subject}\n{description}"));
+    store::search::put(tx, ticket.customer.id, ticket.id, 0, true, &whole)?;
+    Ok(())
 }
 
 /// Refuses a category that is not configured.

@@ -27,7 +27,7 @@ pub async fn list(
     program(&ctx, Role::Technician).await?;
     let id = id(&segment)?;
     let cursor = fields.optional_string("cursor");
-    let limit = i64::try_from(fields.limit()).unwrap_or(i64::MAX);
+    let limit = fields.limit();
     fields.finish()?;
     let page = ctx.app.db.read(move |tx| links::list(tx, id, cursor.as_deref(), limit)).await?;
     reply::ok(&List::of(page, LinkJson::from))

@@ -22,7 +22,7 @@ pub async fn list(ctx: Ctx, Query(mut fields): Query) -> Reply {
     program(&ctx, Role::Technician).await?;
     let query = fields.optional_line("q", text::QUERY).unwrap_or_default();
     let cursor = fields.optional_string("cursor");
-    let limit = i64::try_from(fields.limit()).unwrap_or(i64::MAX);
+    let limit = fields.limit();
     fields.finish()?;
     let page =
         ctx.app.db.scan(move |tx| customers::list(tx, &query, cursor.as_deref(), limit)).await?;

@@ -30,7 +30,7 @@ pub async fn timeline(
     program(&ctx, Role::Technician).await?;
     let reference = reference(&segment)?;
     let cursor = fields.optional_string("cursor");
-    let limit = i64::try_from(fields.limit()).unwrap_or(i64::MAX);
+    let limit = fields.limit();
     fields.finish()?;
     let page = ctx
         .app

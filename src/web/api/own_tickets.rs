@@ -39,7 +39,7 @@ pub fn filter(mut fields: Fields) -> Result<ListFilter, Error> {
         status: fields.optional_word("status", Status::parse),
         query: fields.optional_line("q", text::QUERY),
         cursor: fields.optional_string("cursor"),
-        limit: i64::try_from(fields.limit()).unwrap_or(i64::MAX),
+        limit: fields.limit(),
     };
     fields.finish()?;
     Ok(filter)

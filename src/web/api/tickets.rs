@@ -33,7 +33,7 @@ pub async fn list(ctx: Ctx, Query(mut fields): Query) -> Reply {
         query: fields.optional_line("q", text::QUERY),
         sort: fields.optional_word("sort", Sort::parse).unwrap_or_default(),
         cursor: fields.optional_string("cursor"),
-        limit: i64::try_from(fields.limit()).unwrap_or(i64::MAX),
+        limit: fields.limit(),
     };
     fields.finish()?;
     let page = ctx.app.db.scan(move |tx| tickets::list(tx, &query)).await?;
