@@ -235,6 +235,8 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -256,6 +258,16 @@ mod tests {
         assert_eq!(Token::parse(&text), Some(token));
         for bad in ["", "%", "*", &text[..42], &format!("{text}A"), &format!("{text}=")] {
             assert!(Token::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_all_different_in_every_part() {
+        let tokens: Vec<String> = (0..65_536).map(|_| Token::random().reveal()).collect();
+        // 11 characters hold 66 bits: were a part not random, two of these would meet.
+        for part in [0..11, 16..27, 32..43] {
+            let parts: HashSet<&str> = tokens.iter().map(|token| &token[part.clone()]).collect();
+            assert_eq!(parts.len(), tokens.len());
         }
     }
 

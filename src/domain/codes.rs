@@ -85,6 +85,6 @@ fn digest(key: &HashKey, request_id: i64, code: &str) -> [u8; 32] {
 }
 
 /// Forgets requests for links that are long past.
-pub fn forget_old(tx: &mut Tx<'_>, now: Millis) -> Result<u64, Error> {
-    Ok(store::link_requests::purge(tx, now.minus(REMEMBERED))?)
+pub fn forget_old(tx: &mut Tx<'_>, now: Millis, limit: i64) -> Result<u64, Error> {
+    Ok(store::link_requests::purge(tx, now.minus(REMEMBERED), limit)?)
 }

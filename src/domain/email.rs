@@ -5,6 +5,7 @@ use std::fmt;
 use email_address::{EmailAddress, Options};
 use unicode_normalization::UnicodeNormalization;
 
+use super::text;
 use crate::error::{FieldCode, FieldError};
 
 /// Longest address in bytes, RFC 5321 §4.5.3.1.3 less the angle brackets.
@@ -33,11 +34,13 @@ impl Email {
                 format!("An e-mail address has at most {MAX_BYTES} characters."),
             ));
         }
-        if address.chars().any(char::is_control) {
+        // What takes no room makes two addresses look the same.
+        let hidden = |letter: char| text::is_invisible(letter) && !letter.is_whitespace();
+        if address.chars().any(|letter| letter.is_control() || hidden(letter)) {
             return Err(FieldError::new(
                 field,
                 FieldCode::ControlCharacters,
-                "An e-mail address cannot contain control characters.",
+                "An e-mail address cannot contain control characters, or ones that cannot be seen.",
             ));
         }
         if !is_plain(address) {
@@ -130,6 +133,10 @@ mod tests {
             "ana@@example.com",
             "ana@example..com",
             "ana\0@example.com",
+            "ana\u{200b}@example.com",
+            "ana\u{202e}@example.com",
+            "ana@exa\u{ad}mple.com",
+            "a\u{200d}na@example.com",
         ] {
             assert!(Email::parse("email", bad).is_err(), "{bad:?}");
         }

@@ -103,6 +103,6 @@ pub(in crate::domain) fn reserve(
 }
 
 /// Forgets keys that are long past.
-pub fn forget_old(tx: &mut Tx<'_>, now: Millis) -> Result<u64, Error> {
-    Ok(store::idempotency::purge(tx, now.minus(KEPT))?)
+pub fn forget_old(tx: &mut Tx<'_>, now: Millis, limit: i64) -> Result<u64, Error> {
+    Ok(store::idempotency::purge(tx, now.minus(KEPT), limit)?)
 }

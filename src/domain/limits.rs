@@ -73,8 +73,8 @@ pub fn hit(
 }
 
 /// Forgets hits that count no more.
-pub fn forget_old(tx: &mut Tx<'_>, now: Millis) -> Result<u64, Error> {
-    Ok(store::limits::purge(tx, now)?)
+pub fn forget_old(tx: &mut Tx<'_>, now: Millis, limit: i64) -> Result<u64, Error> {
+    Ok(store::limits::purge(tx, now, limit)?)
 }
 
 impl Limit {

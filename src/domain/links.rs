@@ -281,8 +281,8 @@ fn may_be_mailed(
 }
 
 /// Forgets links that expired long ago. Returns how many.
-pub fn forget_old(tx: &mut Tx<'_>, now: Millis) -> Result<u64, Error> {
-    Ok(store::links::purge(tx, now.minus(REMEMBERED))?)
+pub fn forget_old(tx: &mut Tx<'_>, now: Millis, limit: i64) -> Result<u64, Error> {
+    Ok(store::links::purge(tx, now.minus(REMEMBERED), limit)?)
 }
 
 /// How long links work, in words for people: `7 days`, `1 hour`.

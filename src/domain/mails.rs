@@ -202,8 +202,12 @@ pub fn any_due(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<bool, Error> {
     Ok(store::outbox::any_due(tx, lane, now)?)
 }
 
-/// Claims the next mail of `lane` and mints what it carries. A mail to a customer who has become
-/// inactive is given up on the way.
+/// How many mails nobody is to get any more one transaction gives up.
+const GIVEN_UP_AT_ONCE: usize = 50;
+
+/// Claims the next mail of `lane` and mints what it carries. One whose time is over, or whose
+/// recipient has become inactive, is given up on the way. `None` does not mean that nothing is
+/// due: ask [`any_due`].
 pub fn hand_over(
     tx: &mut Tx<'_>,
     rules: &Rules,
@@ -211,7 +215,12 @@ pub fn hand_over(
     lane: i64,
     now: Millis,
 ) -> Result<Option<HandOver>, Error> {
-    while let Some(claimed) = outbox::claim(tx, lane, now)? {
+    for _ in 0..GIVEN_UP_AT_ONCE {
+        let Some(claimed) = outbox::claim(tx, lane, now)? else { return Ok(None) };
+        if let Some(reason) = moot(tx, &claimed, now)? {
+            outbox::give_up(tx, &claimed, reason, now)?;
+            continue;
+        }
         let reference = match claimed.ticket_id {
             Some(id) => store::tickets::find(tx, id)?.map(|ticket| ticket.reference),
             None => None,
@@ -219,11 +228,6 @@ pub fn hand_over(
         let Some(customer_id) = claimed.customer_id else {
             return Ok(Some(HandOver { claimed, reference, token: None, code: None }));
         };
-        let customer = store::customers::find(tx, customer_id)?;
-        if !customer.is_some_and(|customer| customer.active) {
-            outbox::give_up(tx, &claimed, "the customer is inactive", now)?;
-            continue;
-        }
         let reason =
             if claimed.request_id.is_some() { Reason::Requested } else { Reason::TicketMail };
         let (link, token) = links::issue(tx, rules, customer_id, claimed.ticket_id, reason, now)?;
@@ -235,4 +239,21 @@ pub fn hand_over(
         return Ok(Some(HandOver { claimed, reference, token: Some(token), code }));
     }
     Ok(None)
+}
+
+/// Why a mail is not to be sent any more.
+fn moot(tx: &mut Tx<'_>, claimed: &Claimed, now: Millis) -> Result<Option<&'static str>, Error> {
+    if now >= claimed.give_up_at {
+        return Ok(Some("it could not be delivered in time"));
+    }
+    let Some(customer_id) = claimed.customer_id else {
+        // The staff's inbox is nobody's record and stays.
+        let staff = store::staff::find_by_email(tx, &Email::from_store(claimed.recipient.clone()))?;
+        return Ok(staff
+            .is_some_and(|staff| !staff.active)
+            .then_some("the technician is inactive"));
+    };
+    let customer = store::customers::find(tx, customer_id)?;
+    let active = customer.is_some_and(|customer| customer.active);
+    Ok((!active).then_some("the customer is inactive"))
 }

@@ -72,7 +72,7 @@ pub fn parse_line(
     length: RangeInclusive<usize>,
 ) -> Result<String, FieldError> {
     let text = parse(field, typed.trim(), length)?;
-    if text.contains(['\n', '\t']) {
+    if text.contains(['\n', '\t', '\u{2028}', '\u{2029}']) {
         return Err(FieldError::new(
             field,
             FieldCode::ControlCharacters,
@@ -84,7 +84,7 @@ pub fn parse_line(
 
 /// White space, and what takes no room or looks like it: zero-width characters, directional
 /// marks, the soft hyphen and the Hangul fillers.
-fn is_invisible(letter: char) -> bool {
+pub(in crate::domain) fn is_invisible(letter: char) -> bool {
     letter.is_whitespace()
         || matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
@@ -169,7 +169,9 @@ mod tests {
     #[test]
     fn a_line_has_no_breaks() {
         assert_eq!(parse_line("subject", " x ", SUBJECT).as_deref(), Ok("x"));
-        assert!(parse_line("subject", "a\nb", SUBJECT).is_err());
+        for broken in ["a\nb", "a\tb", "a\u{2028}b", "a\u{2029}b"] {
+            assert!(parse_line("subject", broken, SUBJECT).is_err(), "{broken:?}");
+        }
     }
 
     #[test]

@@ -36,7 +36,8 @@ async fn next_of(app: &App, lane: i64) -> Result<bool, Error> {
     }
     let (rules, key) = (app.rules.clone(), app.key);
     let taken = app.db.write(move |tx| mails::hand_over(tx, &rules, &key, lane, now)).await?;
-    let Some(hand_over) = taken else { return Ok(false) };
+    // Some were given up, or stepped aside, or another worker was quicker: look again.
+    let Some(hand_over) = taken else { return Ok(true) };
     let outcome = match letter(app, &hand_over) {
         Ok(letter) => send(app, &hand_over, &letter).await,
         // Perhaps a newer version's mail, which runs beside this one: it can say it.

@@ -69,15 +69,14 @@ pub fn put(
     store::outbox::insert(tx, &row)
 }
 
-/// Claims the next mail of `lane` that is due. One that ran out of time is given up on the way.
+/// Claims the next mail of `lane` that is due. If there is none, those that wait behind another
+/// step aside.
 pub fn claim(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<Option<Claimed>, DbError> {
-    while let Some(claimed) = store::outbox::claim(tx, lane, now, now.plus(LEASE))? {
-        if now < claimed.give_up_at {
-            return Ok(Some(claimed));
-        }
-        give_up(tx, &claimed, "it could not be delivered in time", now)?;
+    let claimed = store::outbox::claim(tx, lane, now, now.plus(LEASE))?;
+    if claimed.is_none() {
+        store::outbox::step_aside(tx, lane, now)?;
     }
-    Ok(None)
+    Ok(claimed)
 }
 
 /// Keeps the lease of an attempt that is still under way. `false` if another took over.
@@ -87,7 +86,9 @@ pub fn renew(tx: &mut Tx<'_>, claimed: &Claimed, now: Millis) -> Result<bool, Db
 
 /// Settles a mail that was taken: the envelope stays, the text goes.
 pub fn settle(tx: &mut Tx<'_>, claimed: &Claimed, now: Millis) -> Result<bool, DbError> {
-    store::outbox::settle_sent(tx, claimed.id, claimed.attempt, now)
+    let own = store::outbox::settle_sent(tx, claimed.id, claimed.attempt, now)?;
+    store::outbox::release_next(tx, claimed.id, now)?;
+    Ok(own)
 }
 
 /// Puts a mail off after a failed attempt, or gives it up when its time is over.
@@ -119,7 +120,9 @@ pub fn give_up(
     reason: &str,
     now: Millis,
 ) -> Result<bool, DbError> {
-    store::outbox::settle_failed(tx, claimed.id, claimed.attempt, now, reason)
+    let own = store::outbox::settle_failed(tx, claimed.id, claimed.attempt, now, reason)?;
+    store::outbox::release_next(tx, claimed.id, now)?;
+    Ok(own)
 }
 
 /// How long after failure number `failure` the next attempt is made.

@@ -45,7 +45,11 @@ pub fn insert(
     Ok(added == 1)
 }
 
-/// Forgets keys older than `before`.
-pub fn purge(tx: &mut Tx<'_>, before: Millis) -> Result<u64, DbError> {
-    tx.run("DELETE FROM idempotency WHERE created_at < $1", params![before])
+/// Forgets keys older than `before`, `limit` at most.
+pub fn purge(tx: &mut Tx<'_>, before: Millis, limit: i64) -> Result<u64, DbError> {
+    tx.run(
+        "DELETE FROM idempotency WHERE (scope, key) IN (\
+           SELECT scope, key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
+        params![before, limit],
+    )
 }

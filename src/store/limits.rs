@@ -42,7 +42,11 @@ pub fn add(
     Ok(())
 }
 
-/// Forgets slices that count no more.
-pub fn purge(tx: &mut Tx<'_>, now: Millis) -> Result<u64, DbError> {
-    tx.run("DELETE FROM limits WHERE expires_at < $1", params![now])
+/// Forgets slices that count no more, `limit` at most.
+pub fn purge(tx: &mut Tx<'_>, now: Millis, limit: i64) -> Result<u64, DbError> {
+    tx.run(
+        "DELETE FROM limits WHERE (subject, slice) IN (\
+           SELECT subject, slice FROM limits WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        params![now, limit],
+    )
 }

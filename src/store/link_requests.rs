@@ -140,9 +140,13 @@ pub fn set_used(tx: &mut Tx<'_>, id: i64, now: Millis) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Forgets requests older than `before`.
-pub fn purge(tx: &mut Tx<'_>, before: Millis) -> Result<u64, DbError> {
-    tx.run("DELETE FROM link_requests WHERE created_at < $1", params![before])
+/// Forgets requests older than `before`, `limit` at most.
+pub fn purge(tx: &mut Tx<'_>, before: Millis, limit: i64) -> Result<u64, DbError> {
+    tx.run(
+        "DELETE FROM link_requests WHERE id IN (\
+           SELECT id FROM link_requests WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
+        params![before, limit],
+    )
 }
 
 /// Makes every code of a customer worthless.

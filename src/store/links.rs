@@ -143,7 +143,11 @@ pub fn add_uses(tx: &mut Tx<'_>, id: i64, uses: i64, last: Millis) -> Result<(),
     Ok(())
 }
 
-/// Forgets links that expired before `before`.
-pub fn purge(tx: &mut Tx<'_>, before: Millis) -> Result<u64, DbError> {
-    tx.run("DELETE FROM links WHERE expires_at < $1", params![before])
+/// Forgets links that expired before `before`, `limit` at most.
+pub fn purge(tx: &mut Tx<'_>, before: Millis, limit: i64) -> Result<u64, DbError> {
+    tx.run(
+        "DELETE FROM links WHERE id IN (\
+           SELECT id FROM links WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        params![before, limit],
+    )
 }

@@ -104,13 +104,14 @@ pub fn insert(tx: &mut Tx<'_>, mail: &NewMail<'_>) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Mails `o` of lane `$1` that are due at `$2` and wait behind no earlier one to the same person.
-const CLAIMABLE: &str = "o.state = 'queued' AND o.lane = $1 AND o.due_at <= $2 \
-     AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.state = 'queued' \
-       AND e.recipient_key = o.recipient_key AND e.lane = o.lane AND e.id < o.id)";
+/// How many due mails one transaction looks at. Behind a recipient whose mail server is away there
+/// may be any number; they step aside that many at a time.
+const WINDOW: &str = "SELECT id FROM outbox WHERE state = 'queued' AND lane = $1 AND due_at <= $2 \
+     ORDER BY due_at, id LIMIT 50";
 
 /// Claims the next mail of `lane` that is due, until `lease_until`. One waits while an earlier one
-/// to the same person in the same lane is not settled, so that order is kept.
+/// to the same person in the same lane is not settled, so that order is kept. `None` if all that
+/// were looked at wait so: see [`step_aside`].
 pub fn claim(
     tx: &mut Tx<'_>,
     lane: i64,
@@ -121,7 +122,10 @@ pub fn claim(
     tx.row(
         &format!(
             "UPDATE outbox SET due_at = $3, attempt = attempt + 1 WHERE id = (\
-               SELECT o.id FROM outbox o WHERE {CLAIMABLE} \
+               SELECT o.id FROM outbox o WHERE o.id IN ({WINDOW}) \
+                 AND o.state = 'queued' AND o.lane = $1 AND o.due_at <= $2 \
+                 AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.state = 'queued' \
+                   AND e.recipient_key = o.recipient_key AND e.lane = o.lane AND e.id < o.id) \
                ORDER BY o.due_at, o.id LIMIT 1{lock}) \
              RETURNING id, attempt, kind, recipient, customer_id, ticket_id, request_id, message_id, \
                content, created_at, give_up_at, failures"
@@ -130,10 +134,39 @@ pub fn claim(
     )
 }
 
+/// Puts mails of `lane` that wait behind an earlier one off until that one is due, so that claims
+/// need not walk past them. [`release_next`] brings them back when it is settled.
+pub fn step_aside(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<u64, DbError> {
+    let first = "(SELECT e.due_at FROM outbox e WHERE e.state = 'queued' AND e.lane = outbox.lane \
+         AND e.recipient_key = outbox.recipient_key ORDER BY e.id LIMIT 1)";
+    let lock = tx.dialect().skip_locked();
+    tx.run(
+        &format!(
+            "UPDATE outbox SET due_at = {first} WHERE id IN ({WINDOW}{lock}) AND {first} > $2"
+        ),
+        params![lane, now],
+    )
+}
+
+/// Makes the mail that waited behind the settled mail `id` due.
+pub fn release_next(tx: &mut Tx<'_>, id: i64, now: Millis) -> Result<(), DbError> {
+    tx.run(
+        "UPDATE outbox SET due_at = $2 WHERE id = (\
+           SELECT e.id FROM outbox e, outbox done WHERE done.id = $1 AND e.state = 'queued' \
+             AND e.recipient_key = done.recipient_key AND e.lane = done.lane \
+           ORDER BY e.id LIMIT 1) \
+         AND attempt = 0 AND due_at > $2",
+        params![id, now],
+    )?;
+    Ok(())
+}
+
 /// Whether a mail of `lane` is due.
 pub fn any_due(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<bool, DbError> {
-    let row: Option<(i64,)> = tx
-        .row(&format!("SELECT o.id FROM outbox o WHERE {CLAIMABLE} LIMIT 1"), params![lane, now])?;
+    let row: Option<(i64,)> = tx.row(
+        "SELECT id FROM outbox WHERE state = 'queued' AND lane = $1 AND due_at <= $2 LIMIT 1",
+        params![lane, now],
+    )?;
     Ok(row.is_some())
 }
 

@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
+use super::health::Watch;
 use super::problem::Problem;
 use super::proxies;
 use super::site::Site;
@@ -58,6 +59,8 @@ pub struct Shared {
     pub app: Arc<App>,
     /// Brand and assets of its pages.
     pub site: Arc<Site>,
+    /// Whether the database answers.
+    pub watch: Arc<Watch>,
 }
 
 /// What every handler needs to know of a request beside its input.
@@ -79,7 +82,7 @@ impl FromRequestParts<Shared> for Ctx {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let Shared { app, site } = shared;
+        let Shared { app, site, .. } = shared;
         let request_id = parts.extensions.get::<RequestId>().cloned();
         let peer = parts.extensions.get::<Peer>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| address.ip());

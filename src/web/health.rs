@@ -1,16 +1,57 @@
 //! Whether Doorkey is alive, and whether it can do its work; for whoever starts and watches it.
 
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
+use tokio::sync::Mutex;
 
-use super::ctx::Ctx;
+use super::ctx::Shared;
 use super::reply::{self, Reply};
+use crate::app::App;
 use crate::mail::Transport;
 
 /// `GET /healthz`: the process answers. Asks nothing else, so a slow database does not get it
 /// killed.
 pub async fn alive() -> &'static str {
     "ok"
+}
+
+/// How long a look at the database stands for the next ones.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// The last look at the database, shared by all who ask: anybody may, as often as they like, and
+/// none of them shall take a connection from a customer.
+#[derive(Debug, Default)]
+pub struct Watch(Mutex<Option<(Instant, Database)>>);
+
+#[derive(Clone, Debug)]
+struct Database {
+    answers: bool,
+    pending_migrations: Vec<String>,
+}
+
+impl Watch {
+    async fn look(&self, app: &App) -> Database {
+        let mut last = self.0.lock().await;
+        match &*last {
+            Some((at, database)) if at.elapsed() < FRESH => database.clone(),
+            _ => last.insert((Instant::now(), Database::look(app).await)).1.clone(),
+        }
+    }
+}
+
+impl Database {
+    async fn look(app: &App) -> Self {
+        match app.db.pending_migrations().await {
+            Ok(pending_migrations) => Self { answers: true, pending_migrations },
+            Err(error) => {
+                tracing::warn!(%error, "not ready: the database does not answer");
+                Self { answers: false, pending_migrations: Vec::new() }
+            }
+        }
+    }
 }
 
 /// What `GET /readyz` tells.
@@ -26,28 +67,16 @@ struct Readiness {
     mail: &'static str,
 }
 
-impl Readiness {
-    fn new(ctx: &Ctx, database: &'static str, pending_migrations: Vec<String>) -> Self {
-        let post = &ctx.app.post;
-        let mail = match (&post.transport, post.health.pause()) {
-            (_, Some(_)) => "paused",
-            (Transport::Capture(_), None) => "captured",
-            (Transport::Smtp(_), None) => "ok",
-        };
-        let ready = database == "ok" && pending_migrations.is_empty();
-        Self { ready, database, pending_migrations, mail }
-    }
-}
-
 /// `GET /readyz`: 200 when requests can be served, else 503.
-pub async fn ready(ctx: Ctx) -> Reply {
-    let readiness = match ctx.app.db.pending_migrations().await {
-        Ok(pending) => Readiness::new(&ctx, "ok", pending),
-        Err(error) => {
-            tracing::warn!(%error, "not ready: the database does not answer");
-            Readiness::new(&ctx, "unavailable", Vec::new())
-        }
+pub async fn ready(State(Shared { app, watch, .. }): State<Shared>) -> Reply {
+    let Database { answers, pending_migrations } = watch.look(&app).await;
+    let mail = match (&app.post.transport, app.post.health.pause()) {
+        (_, Some(_)) => "paused",
+        (Transport::Capture(_), None) => "captured",
+        (Transport::Smtp(_), None) => "ok",
     };
-    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    reply::json(status, &readiness)
+    let ready = answers && pending_migrations.is_empty();
+    let database = if answers { "ok" } else { "unavailable" };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    reply::json(status, &Readiness { ready, database, pending_migrations, mail })
 }

@@ -279,6 +279,18 @@ impl Fields {
         }
     }
 
+    /// Refuses null for `names`: in a change, what is left out stays, and null would leave the
+    /// sender in the belief that something was taken away.
+    pub fn refuse_null(&mut self, names: &[&str]) {
+        for name in names {
+            if self.values.get(*name).is_some_and(Value::is_null) {
+                self.values.remove(*name);
+                let message = "This cannot be null. Leave it out to keep what is there.";
+                self.wrong(name, FieldCode::Malformed, message);
+            }
+        }
+    }
+
     /// How many items a list shall give: `limit`, 1–100, 20 without it.
     pub fn limit(&mut self) -> i64 {
         let number = match self.take("limit") {

@@ -7,11 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use askama::Template as _;
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     self, ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 use super::ctx::RequestId;
 use super::hub::ErrorPage;
-use super::problem::Problem;
+use super::problem::{Problem, ROOM_RETRY};
 use super::server::Limits;
 use super::site::Site;
 use crate::ids;
@@ -41,8 +41,6 @@ const PERMISSIONS: &str = "accelerometer=(), autoplay=(), camera=(), display-cap
     microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-get=(), \
     screen-wake-lock=(), usb=(), xr-spatial-tracking=()";
 
-/// When it is worth trying again where there was no room.
-const ROOM_RETRY: Duration = Duration::from_secs(2);
 /// A body over the limit is read up to this many bytes before it is refused, because closing a
 /// socket with unread bytes takes the answer back.
 const READ_ANYWAY: usize = 1024 * 1024;
@@ -50,7 +48,7 @@ const READ_ANYWAY: usize = 1024 * 1024;
 const ALWAYS: [&str; 2] = ["/healthz", "/readyz"];
 
 /// The headers of every answer (ASVS 3.4), unless a handler set its own.
-pub fn security_headers(https: bool) -> Vec<(HeaderName, HeaderValue)> {
+pub fn security_headers(https: bool) -> Arc<[(HeaderName, HeaderValue)]> {
     let mut headers = vec![
         (CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -67,27 +65,11 @@ pub fn security_headers(https: bool) -> Vec<(HeaderName, HeaderValue)> {
     values.map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
 }
 
-/// What a client is told when there is no room for its connection: a whole response.
-pub fn refusal(headers: &[(HeaderName, HeaderValue)]) -> Bytes {
-    let id = ids::word();
-    let body = Problem::unavailable(ROOM_RETRY).document(&id);
-    let mut text = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: {}\r\n\
-         content-type: application/problem+json\r\ncontent-length: {}\r\nx-request-id: {id}\r\n",
-        ROOM_RETRY.as_secs(),
-        body.len(),
-    );
-    for (name, value) in headers {
-        text.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap_or_default()));
-    }
-    (text + "\r\n" + &body).into()
-}
-
 /// What the layers need to know.
 struct Layers {
     site: Arc<Site>,
     limits: Limits,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: Arc<[(HeaderName, HeaderValue)]>,
     room: Semaphore,
 }
 
@@ -96,7 +78,7 @@ pub fn wrap(
     router: Router,
     site: Arc<Site>,
     limits: Limits,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: Arc<[(HeaderName, HeaderValue)]>,
 ) -> Router {
     let room = Semaphore::new(limits.requests);
     let layers = Arc::new(Layers { site, limits, headers, room });
@@ -135,7 +117,7 @@ impl Layers {
     /// Lets the request in within the limits.
     async fn admit(&self, request: Request, next: Next) -> Response {
         if request.headers().len() > self.limits.headers {
-            return too_many_headers().into_response();
+            return Problem::too_many_headers().into_response();
         }
         let request = match timeout(self.limits.body, self.read(request)).await {
             Ok(Ok(request)) => request,
@@ -204,18 +186,13 @@ impl Layers {
     }
 
     fn dress(&self, headers: &mut HeaderMap, id: &RequestId) {
-        for (name, value) in &self.headers {
+        for (name, value) in &*self.headers {
             headers.entry(name).or_insert_with(|| value.clone());
         }
         if let Ok(id) = HeaderValue::from_str(&id.0) {
             headers.insert(HeaderName::from_static("x-request-id"), id);
         }
     }
-}
-
-fn too_many_headers() -> Problem {
-    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    Problem::new(status, "too_many_headers", "The request has too many headers.")
 }
 
 fn broken() -> Problem {

@@ -15,6 +15,7 @@ pub mod reply;
 pub mod server;
 pub mod site;
 mod strict_json;
+mod wire;
 
 use std::sync::Arc;
 
@@ -48,11 +49,11 @@ pub fn edge(app: Arc<App>, limits: Limits) -> Edge {
 /// The same for other routes, for tests of what every route can rely on.
 pub fn edge_with(routes: Router<Shared>, app: Arc<App>, limits: Limits) -> Edge {
     let headers = layers::security_headers(app.config.server.public_url.is_https());
-    let refusal = layers::refusal(&headers);
     let site = Arc::new(Site::new(app.config.brand.clone()));
     let router = routes
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .with_state(Shared { app, site: Arc::clone(&site) });
-    Edge { router: layers::wrap(router, site, limits, headers), limits, refusal }
+        .with_state(Shared { app, site: Arc::clone(&site), watch: Arc::default() });
+    let router = layers::wrap(router, site, limits, Arc::clone(&headers));
+    Edge { router, limits, headers }
 }

@@ -14,6 +14,9 @@ use serde_json::json;
 
 use crate::error::FieldError;
 
+/// When it is worth trying again where there was no room.
+pub const ROOM_RETRY: Duration = Duration::from_secs(2);
+
 /// What went wrong, for programs (`code`) and for people (`detail`).
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -53,6 +56,12 @@ impl Problem {
     pub fn too_large(limit: usize) -> Self {
         let detail = format!("The body is larger than {} KiB.", limit / 1024);
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    }
+
+    /// The head holds more than is read.
+    pub fn too_many_headers() -> Self {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        Self::new(status, "too_many_headers", "The request has too many headers, or too long ones.")
     }
 
     /// The body did not arrive in time.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use hyper::Request;
@@ -29,6 +30,8 @@ use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
 use super::ctx::Peer;
+use super::problem::{Problem, ROOM_RETRY};
+use super::wire::{self, Wire};
 
 /// How much of the server one client, or all of them, may hold, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -78,11 +81,11 @@ pub struct Edge {
     pub router: Router,
     /// What clients may take.
     pub limits: Limits,
-    /// What a client over [`Limits::connections`] is told: a whole response.
-    pub refusal: Bytes,
+    /// The headers of every answer, for those that the router does not make.
+    pub headers: Arc<[(HeaderName, HeaderValue)]>,
 }
 
-/// hyper refuses more headers than this by itself, without a word of ours.
+/// hyper refuses more headers than this by itself; [`wire`] finds the words.
 const HEADERS_EVER: usize = 250;
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 32 * 1024;
@@ -108,7 +111,7 @@ pub async fn serve(listener: TcpListener, edge: Edge, stop: impl Future<Output =
                     open.spawn(connection(stream, peer, edge.clone(), closed.clone()));
                 }
                 Ok((stream, _)) if refused.len() < REFUSALS => {
-                    refused.spawn(timeout(REFUSAL_TIME, refuse(stream, edge.refusal.clone())));
+                    refused.spawn(timeout(REFUSAL_TIME, refuse(stream, full(&edge))));
                 }
                 Ok(_) => {}
                 Err(error) => pause(&error).await,
@@ -132,6 +135,11 @@ async fn pause(error: &io::Error) {
     }
 }
 
+/// What a client over [`Limits::connections`] is told.
+fn full(edge: &Edge) -> Bytes {
+    wire::answer(&Problem::unavailable(ROOM_RETRY), &edge.headers)
+}
+
 /// Says that there is no room. What the client sent is read, because closing a socket with
 /// unread bytes takes the answer back.
 async fn refuse(mut stream: TcpStream, refusal: Bytes) -> io::Result<()> {
@@ -150,6 +158,7 @@ async fn connection(
 ) {
     // Without it small answers wait for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
+    let wire = Wire::new(stream, Arc::clone(&edge.headers));
     let running = Arc::new(AtomicUsize::new(0));
     let service = service_fn(|request| answer(edge.router.clone(), request, peer, &running));
     let mut http = http1::Builder::new();
@@ -157,7 +166,7 @@ async fn connection(
         .header_read_timeout(edge.limits.head)
         .max_headers(HEADERS_EVER)
         .max_buf_size(HEAD_BYTES);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(wire), service));
     // A connection that breaks is the client's affair.
     tokio::select! {
         _ = connection.as_mut() => return,

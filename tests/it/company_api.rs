@@ -186,6 +186,25 @@ async fn null_takes_away_and_absence_leaves() {
 }
 
 #[tokio::test]
+async fn null_for_what_cannot_be_taken_away_is_refused() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let ticket = create(&admin, &new_ticket("A")).await;
+    let customer = format!("/api/v1/customers/{}", ticket["customer"]["id"].as_str().unwrap());
+    let before = app.dump().await;
+    for (path, names) in [
+        (path(&ticket), &["status", "priority", "subject", "notify"][..]),
+        (customer, &["name", "phone", "company", "notes", "active"]),
+    ] {
+        for name in names {
+            let answer = admin.patch(&path, &json!({ *name: null })).await.expect(422);
+            assert_eq!(answer.fields(), [format!("{name} malformed")]);
+        }
+    }
+    assert_eq!(app.dump().await, before);
+}
+
+#[tokio::test]
 async fn tickets_are_filtered_sorted_and_searched() {
     let app = TestApp::start().await;
     app.staff("dana@rfs.example", "Dana", Role::Technician).await;

@@ -242,10 +242,37 @@ async fn too_many_headers_are_refused() {
     };
     assert_eq!(status(&server.send(&with(100)).await), 200);
     assert_problem(&server.send(&with(101)).await, 431, "too_many_headers");
-    assert_eq!(status(&server.send(&with(1_000)).await), 431);
+    assert_problem(&server.send(&with(1_000)).await, 431, "too_many_headers");
     let long = "y".repeat(64 * 1024);
     let answer = server.send(&format!("GET / HTTP/1.1\r\nhost: x\r\nx: {long}\r\n\r\n")).await;
-    assert_eq!(status(&answer), 431);
+    assert_problem(&answer, 431, "too_many_headers");
+}
+
+#[tokio::test]
+async fn a_head_that_cannot_be_read_is_answered_in_our_words() {
+    let server = Server::usual().await;
+    for head in [
+        "GET\r\n\r\n",
+        "G\0T / HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET / HTTP/9.9\r\nhost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nho st: x\r\n\r\n",
+        "GET /a b HTTP/1.1\r\nhost: x\r\n\r\n",
+        "POST /api/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
+        "\x16\x03\x01\x02\0\r\n\r\n",
+    ] {
+        assert_problem(&server.send(head).await, 400, "malformed");
+    }
+    let path = "a".repeat(100_000);
+    let long = server.send(&format!("GET /{path} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
+    assert!([414, 431].contains(&status(&long)), "{long}");
+    assert_dressed(&long);
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let answer = server.send("GET\r\n\r\n").await;
+        let id = answer.split("x-request-id: ").nth(1).unwrap().split("\r\n").next().unwrap();
+        ids.push(id.to_owned());
+    }
+    assert_ne!(ids[0], ids[1], "each answer has its own id");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Asking for links: nobody learns who is a customer, and nobody asks without end.
 
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::support::TestApp;
 use crate::support::client::{Answer, Client};
@@ -106,6 +107,19 @@ async fn a_network_asks_30_times_an_hour() {
     // A link that was mailed before works all the while.
     let alice = app.customer(ALICE).await.from("192.0.2.7");
     alice.get("/api/v1/portal/session").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_network_that_asks_all_at_once_asks_no_more() {
+    let app = TestApp::start().await;
+    let mut asks = JoinSet::new();
+    for number in 0..45 {
+        let here = app.anon().from("192.0.2.7");
+        asks.spawn(async move { ask(&here, &format!("n{number}@example.com")).await.status });
+    }
+    let answers = asks.join_all().await;
+    assert_eq!(answers.iter().filter(|status| **status == 202).count(), 30, "{answers:?}");
+    assert_eq!(answers.iter().filter(|status| **status == 429).count(), 15, "{answers:?}");
 }
 
 #[tokio::test]
@@ -222,7 +236,17 @@ async fn counters_name_nobody_and_are_forgotten() {
     app.deliver().await;
     let rows = app.dump_of("limits").await.join("\n");
     assert!(!rows.contains("alice") && !rows.contains("C0000201"), "{rows}");
+    // Many are forgotten in several transactions, so none holds the others up for long.
+    let many = app.act(|tx, _, now| {
+        for number in 0..510_u64 {
+            let subject = doorkey::ids::sha256(&number.to_be_bytes());
+            doorkey::store::limits::add(tx, &subject, now, now)?;
+        }
+        Ok(())
+    });
+    many.await.unwrap();
     app.sleep(3_700);
-    doorkey::jobs::tidy::forget(&app).await.unwrap();
+    assert!(doorkey::jobs::tidy::forget(&app).await.unwrap(), "there is more");
+    assert!(!doorkey::jobs::tidy::forget(&app).await.unwrap());
     assert_eq!(app.number("SELECT COUNT(*) FROM limits").await, 0);
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use doorkey::clock::Millis;
 use doorkey::domain::entries::Visibility;
 use doorkey::domain::mails::{self, HandOver};
+use doorkey::domain::staff::{self, Role};
 use doorkey::jobs;
 use doorkey::mail::outbox;
 use serde_json::json;
@@ -189,6 +190,66 @@ async fn mails_to_one_person_keep_their_order() {
         ))
         .await;
     assert!(settled.is_sorted());
+}
+
+#[tokio::test]
+async fn nobody_waits_behind_another_persons_trouble() {
+    let app = TestApp::start().await;
+    let ticket = app.ticket(ALICE, "A broken camera").await;
+    for number in 0..120 {
+        let text = format!("note {number}");
+        app.note(&ticket.reference, &text, Visibility::Public).await.unwrap();
+    }
+    app.break_mail(true);
+    assert!(jobs::deliver::next(&app).await.unwrap());
+    app.break_mail(false);
+    app.create(app.new_ticket("bob@example.com", "A lock")).await.unwrap();
+    // What waits steps aside by 50, so no claim walks past more.
+    for aside in [50, 100] {
+        assert!(claim(&app).await.is_none());
+        let due = format!("SELECT COUNT(*) FROM outbox WHERE due_at > {}", app.now().0);
+        assert_eq!(app.number(due).await, aside + 1);
+    }
+    app.deliver().await;
+    assert_eq!(app.mailbox("bob@example.com").len(), 1);
+    assert!(app.mailbox(ALICE).0.is_empty());
+    app.sleep(5);
+    app.deliver().await;
+    assert_eq!(app.mailbox(ALICE).len(), 120);
+    // A link is minted at each hand-over, so their ids tell the order.
+    let sent = format!("SELECT id FROM outbox WHERE recipient = '{ALICE}' ORDER BY link_id");
+    assert!(app.column::<i64>(sent).await.is_sorted());
+}
+
+#[tokio::test]
+async fn a_technician_who_left_gets_no_mail() {
+    let app = TestApp::start().await;
+    let dana = app.staff("dana@rfs.example", "Dana", Role::Technician).await;
+    let mut new = app.new_ticket(ALICE, "A broken camera");
+    new.assignee = Some(dana.email.clone());
+    app.create(new).await.unwrap();
+    app.act(move |tx, _, _| staff::set_active(tx, &dana.email, false)).await.unwrap();
+    app.deliver().await;
+    assert!(app.mailbox("dana@rfs.example").0.is_empty());
+    let row = "SELECT error FROM outbox WHERE recipient = 'dana@rfs.example' AND state = 'failed'";
+    assert_eq!(app.column::<String>(row).await, ["the technician is inactive"]);
+    assert_eq!(app.mailbox(ALICE).len(), 1);
+}
+
+#[tokio::test]
+async fn a_large_backlog_is_given_up_in_steps() {
+    let app = TestApp::start().await;
+    let customer = app.customer_row(ALICE).await;
+    for number in 0..60 {
+        app.create(app.new_ticket(ALICE, &format!("Ticket {number}"))).await.unwrap();
+    }
+    app.set_active(customer.id, false).await;
+    let queued = "SELECT COUNT(*) FROM outbox WHERE state = 'queued'";
+    for left in [10, 0] {
+        assert!(claim(&app).await.is_none());
+        assert_eq!(app.number(queued).await, left);
+    }
+    assert!(app.mails().is_empty());
 }
 
 #[tokio::test]

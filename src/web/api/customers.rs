@@ -81,6 +81,7 @@ pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -
     let actor = program(&ctx, Role::Admin).await?;
     let id = id(&segment)?;
     let mut fields = body.json()?;
+    fields.refuse_null(&["name", "phone", "company", "notes", "active"]);
     let change = CustomerChange {
         name: fields.optional_line("name", text::NAME),
         phone: fields.optional_line("phone", text::PHONE),

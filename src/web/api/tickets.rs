@@ -116,6 +116,7 @@ pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -
     let actor = program(&ctx, Role::Technician).await?;
     let reference = reference(&segment)?;
     let mut fields = body.json()?;
+    fields.refuse_null(&["status", "priority", "subject", "notify"]);
     let change = Change {
         status: fields.optional_word("status", Status::parse),
         priority: fields.optional_word("priority", Priority::parse),

@@ -35,7 +35,7 @@ async fn answer(
     before: Option<String>,
 ) -> Result<Reply, Error> {
     let (viewer, reference, version) = look(ctx, reference).await?;
-    let current = name(ctx, &reference, before.as_deref(), version);
+    let current = name(ctx, &viewer, &reference, before.as_deref(), version);
     if holds(ctx, &current) {
         return Ok(Ok(unchanged(current)));
     }
@@ -43,7 +43,8 @@ async fn answer(
     let work = move |tx: &mut Tx<'_>| tickets::detail(tx, &reader, &reference, part.as_deref());
     let ticket = ctx.app.db.read(work).await?;
     ctx.app.uses.ticket_seen(&viewer, ticket.ticket_id, ticket.summary.updated_at);
-    let current = name(ctx, &ticket.summary.reference, before.as_deref(), ticket.version);
+    let found = &ticket.summary.reference;
+    let current = name(ctx, &viewer, found, before.as_deref(), ticket.version);
     let reopens = ctx.app.rules.reopen_on_reply;
     let page = Ticket { site: &ctx.site, reader: &viewer.into(), ticket: &ticket, reopens };
     Ok(fragment(&page, &current))
@@ -60,8 +61,16 @@ async fn look(ctx: &Ctx, reference: Option<Reference>) -> Result<(Viewer, Refere
     ctx.app.db.read(work).await
 }
 
-fn name(ctx: &Ctx, reference: &Reference, before: Option<&str>, version: i64) -> HeaderValue {
-    tag(ctx, &[reference.as_str(), before.unwrap_or_default(), &version.to_string()])
+/// What the page is made of: the ticket, who reads it, and the one rule that it tells.
+fn name(
+    ctx: &Ctx,
+    viewer: &Viewer,
+    reference: &Reference,
+    before: Option<&str>,
+    version: i64,
+) -> HeaderValue {
+    let page = (reference.as_str(), before, version, ctx.app.rules.reopen_on_reply);
+    tag(ctx, &[&format!("{page:?} {:?}", Reader::from(viewer.clone()))])
 }
 
 /// The ticket as a fragment.

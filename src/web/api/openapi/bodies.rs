@@ -81,16 +81,20 @@ pub struct TicketCustomerRequest {
 #[schema(example = json!({"status": "in_progress", "category": null}))]
 pub struct TicketChange {
     /// `resolved` takes a text: see `resolution`.
+    #[schema(nullable = false)]
     pub status: Option<StatusWord>,
     /// How much it matters.
+    #[schema(nullable = false)]
     pub priority: Option<PriorityWord>,
     /// One of the configured list; null takes it away.
     pub category: Option<Name>,
     /// The address of a member of staff; null unassigns.
     pub assignee: Option<Address>,
     /// What it is about, on one line.
+    #[schema(nullable = false)]
     pub subject: Option<Subject>,
     /// Whether anybody is mailed; yes if left out.
+    #[schema(nullable = false)]
     pub notify: Option<bool>,
 }
 
@@ -141,14 +145,19 @@ pub struct CustomerRequest {
 #[schema(example = json!({"phone": "613 555 0177", "active": true}))]
 pub struct CustomerChangeRequest {
     /// Their name.
+    #[schema(nullable = false)]
     pub name: Option<Name>,
     /// Their telephone number.
+    #[schema(nullable = false)]
     pub phone: Option<Phone>,
     /// Their company.
+    #[schema(nullable = false)]
     pub company: Option<Name>,
     /// What staff want to know about them.
+    #[schema(nullable = false)]
     pub notes: Option<CustomerNotes>,
     /// Without it, they get no links and theirs do not work.
+    #[schema(nullable = false)]
     pub active: Option<bool>,
 }
 
