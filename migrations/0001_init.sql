@@ -206,3 +206,74 @@ CREATE TABLE idempotency (
   PRIMARY KEY (scope, key)
 );
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
+
+-- What happened, for programs. Written with what caused it, in `event_inbox`; a job then gives each a
+-- number and moves it into `events`. Numbers are given by one transaction at a time and after the
+-- cause is committed, so whoever has read up to a number has missed nothing before it.
+-- clustered
+CREATE TABLE event_inbox (
+  id BIGINT NOT NULL,
+  subject_id BIGINT NOT NULL,               -- the ticket's id, or the customer's
+  kind TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  ticket_id BIGINT REFERENCES tickets (id),
+  entry_id BIGINT,                          -- the timeline entry that it is
+  customer_id BIGINT NOT NULL REFERENCES customers (id),
+  author TEXT,
+  changes TEXT,                             -- JSON: {"field": {"from": …, "to": …}}
+  PRIMARY KEY (id, subject_id, kind)
+);
+
+-- clustered
+CREATE TABLE events (
+  number BIGINT PRIMARY KEY,                -- 1, 2, 3, … without a gap
+  kind TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  ticket_id BIGINT REFERENCES tickets (id),
+  entry_id BIGINT,
+  customer_id BIGINT NOT NULL REFERENCES customers (id),
+  author TEXT,
+  changes TEXT
+);
+
+-- One row: the last number given. Who holds it gives numbers.
+-- clustered
+CREATE TABLE event_numbers (
+  id BIGINT PRIMARY KEY CHECK (id = 1),
+  last BIGINT NOT NULL
+);
+INSERT INTO event_numbers (id, last) VALUES (1, 0);
+
+-- Where events are sent, by the Standard Webhooks specification.
+CREATE TABLE webhooks (
+  id BIGINT PRIMARY KEY,
+  url TEXT NOT NULL CHECK (length(url) BETWEEN 1 AND 2000),
+  about TEXT NOT NULL CHECK (length(about) <= 200),
+  kinds TEXT NOT NULL,                      -- JSON list of kinds of events; [] means all
+  secret BYTEA NOT NULL,                    -- signs: it cannot be hashed
+  old_secret BYTEA,                         -- signs beside the new one for a while
+  old_secret_until BIGINT,
+  active BOOLEAN NOT NULL,
+  created_at BIGINT NOT NULL,
+  due_at BIGINT NOT NULL,                   -- not before; a lease, or waiting after failures, moves it on
+  attempt BIGINT NOT NULL,                  -- counts claims: who settles must name the last one
+  failures BIGINT NOT NULL                  -- in a row, of the target as a whole
+);
+
+CREATE TABLE deliveries (
+  id BIGINT PRIMARY KEY,
+  webhook_id BIGINT NOT NULL REFERENCES webhooks (id),
+  event_number BIGINT,                      -- NULL: a test call
+  message_id TEXT NOT NULL UNIQUE,          -- webhook-id: the same over retries
+  state TEXT NOT NULL CHECK (state IN ('queued', 'delivered', 'failed')),
+  created_at BIGINT NOT NULL,
+  due_at BIGINT NOT NULL,
+  give_up_at BIGINT NOT NULL,
+  failures BIGINT NOT NULL,
+  settled_at BIGINT,
+  status BIGINT,                            -- the HTTP status of the last answer
+  error TEXT                                -- why the last attempt failed
+);
+CREATE INDEX deliveries_due ON deliveries (webhook_id, due_at, id) WHERE state = 'queued';
+CREATE INDEX deliveries_of_webhook ON deliveries (webhook_id, id DESC);
+CREATE INDEX deliveries_settled ON deliveries (settled_at) WHERE settled_at IS NOT NULL;

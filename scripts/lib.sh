@@ -11,6 +11,7 @@ NEXTEST_VERSION=0.9.143
 DENY_VERSION=0.20.2
 TYPESCRIPT_VERSION=7.0.2
 AXE_VERSION=4.14.1
+STANDARDWEBHOOKS_VERSION=1.1.1
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
@@ -72,12 +73,13 @@ cargo_tool() {
     env -u CARGO_TARGET_DIR cargo install --quiet --locked --root "$tools" "cargo-$name@$version"
 }
 
-# npm_tools: tsc and axe-core under target/tools/node_modules.
+# npm_tools: tsc, axe-core and the library of Standard Webhooks under target/tools/node_modules.
 npm_tools() {
     local wanted="typescript@$TYPESCRIPT_VERSION axe-core@$AXE_VERSION"
+    wanted+=" standardwebhooks@$STANDARDWEBHOOKS_VERSION"
     [[ $(cat "$tools/npm-versions" 2>/dev/null) = "$wanted" ]] && return 0
     mkdir -p "$tools"
-    # shellcheck disable=SC2086 # two words on purpose
+    # shellcheck disable=SC2086 # several words on purpose
     npm install --prefix "$tools" --no-save --no-audit --no-fund --loglevel=error $wanted
     echo "$wanted" > "$tools/npm-versions"
 }

@@ -11,6 +11,7 @@ use crate::domain::Rules;
 use crate::domain::keys;
 use crate::domain::uses::Uses;
 use crate::error::Error;
+use crate::hooks::post::Caller;
 use crate::ids::HashKey;
 use crate::mail::capture::Capture;
 use crate::mail::compose::Sender;
@@ -34,6 +35,8 @@ pub struct App {
     pub uses: Uses,
     /// Mail on its way out.
     pub post: Post,
+    /// Calls webhooks.
+    pub hooks: Caller,
 }
 
 /// What handing over a mail takes.
@@ -62,6 +65,9 @@ pub enum StartError {
         "{0}; look at the settings mail.smtp_url and mail.from (DOORKEY_SMTP_URL, DOORKEY_MAIL_FROM)"
     )]
     Mail(String),
+    /// Webhooks cannot be called.
+    #[error("{0}")]
+    Hooks(String),
     /// The folder for captured mail cannot be made.
     #[error("the folder for captured mail: {0}; look at the setting data_dir (DOORKEY_DATA_DIR)")]
     Mailbox(io::Error),
@@ -78,7 +84,9 @@ impl App {
         let key = db.write(keys::hash_key).await?;
         let rules = config.rules();
         let post = Post::new(&config)?;
-        Ok(Arc::new(Self { db, config, clock, rules, key, uses: Uses::default(), post }))
+        let hooks = Caller::new(config.webhooks.allow.clone()).map_err(StartError::Hooks)?;
+        let uses = Uses::default();
+        Ok(Arc::new(Self { db, config, clock, rules, key, uses, post, hooks }))
     }
 }
 

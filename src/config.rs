@@ -39,10 +39,19 @@ pub struct Config {
     pub portal: Portal,
     /// What tickets do.
     pub tickets: Tickets,
+    /// Where events are sent.
+    pub webhooks: Webhooks,
     /// Whether limits count; off only with a loopback public URL. Setting `limits`.
     pub limits: bool,
     /// What is logged.
     pub log: Log,
+}
+
+/// Where events are sent.
+#[derive(Clone, Debug, Default)]
+pub struct Webhooks {
+    /// Networks that webhooks may call although they are not public. Setting `webhooks.allow`.
+    pub allow: Vec<IpNet>,
 }
 
 /// Where Doorkey listens and how it is reached.
@@ -188,6 +197,7 @@ impl Default for Config {
                 auto_close_days: rules.auto_close_days,
                 categories: rules.categories,
             },
+            webhooks: Webhooks::default(),
             limits: rules.limits,
             log: Log { filter: "info".to_owned(), format: None },
         }
@@ -257,6 +267,9 @@ impl Config {
                     .unwrap_or(default.portal.link_ttl),
             },
             tickets: Tickets::take(sources, default.tickets),
+            webhooks: Webhooks {
+                allow: sources.list("webhooks.allow", values::network).unwrap_or_default(),
+            },
             limits: sources.parsed("limits", values::switch).unwrap_or(default.limits),
             log: Log {
                 filter: sources.parsed("log", values::log_filter).unwrap_or(default.log.filter),

@@ -195,6 +195,22 @@ pub fn jitter(longest: Duration) -> Duration {
     longest.mul_f64(f64::from(u32::from_le_bytes(random_bytes())) / f64::from(u32::MAX))
 }
 
+/// What signs the calls of a webhook: 32 random bytes.
+pub fn webhook_secret() -> [u8; 32] {
+    random_bytes()
+}
+
+/// HMAC-SHA-256 of `message`, RFC 2104.
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let mut mac = match Hmac::<Sha256>::new_from_slice(key) {
+        Ok(mac) => mac,
+        // HMAC takes a key of any length.
+        Err(_) => Hmac::<Sha256>::new(&[0; 64].into()),
+    };
+    mac.update(message);
+    mac.finalize().into_bytes().into()
+}
+
 /// The key under which addresses, networks and codes are hashed; made once, kept in the database.
 #[derive(Clone, Copy)]
 pub struct HashKey(pub [u8; 32]);

@@ -5,7 +5,8 @@
 //! ```text
 //! web  ─┐
 //! jobs ─┼─► domain ─┬───────────► store ─► db
-//! cli  ─┘           └─► mail ───►┘
+//! cli  ─┘     ▲     └─► mail ───►┘
+//!             └── hooks, for web and jobs
 //! ```
 //!
 //! Arrows point one way. Down go parsed types, up come plain structs. Nothing below [`web`] knows
@@ -19,6 +20,7 @@ pub mod config;
 pub mod db;
 pub mod domain;
 pub mod error;
+pub mod hooks;
 pub mod ids;
 pub mod jobs;
 pub mod mail;

@@ -47,6 +47,7 @@ const KEYS: &[Key] = &[
     key("tickets.reopen_on_reply", "DOORKEY_TICKETS_REOPEN_ON_REPLY"),
     key("tickets.auto_close_days", "DOORKEY_TICKETS_AUTO_CLOSE_DAYS"),
     key("tickets.categories", "DOORKEY_TICKETS_CATEGORIES"),
+    key("webhooks.allow", "DOORKEY_WEBHOOKS_ALLOW"),
     key("limits", "DOORKEY_LIMITS"),
     key("log", "DOORKEY_LOG"),
     key("log_format", "DOORKEY_LOG_FORMAT"),

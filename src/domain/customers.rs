@@ -3,6 +3,7 @@
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::email::Email;
+use crate::domain::events::{self, Changes};
 use crate::domain::page::{self, Page};
 use crate::domain::{Actor, links, text};
 use crate::error::{Error, FieldCode, FieldError};
@@ -82,6 +83,7 @@ pub struct CustomerChange {
 pub fn add(tx: &mut Tx<'_>, new: &NewCustomer, now: Millis) -> Result<Customer, Error> {
     let customer = row(new, now);
     if store::customers::insert(tx, &customer)? {
+        events::customer_created(tx, &customer)?;
         return Ok(customer);
     }
     let message = "A customer with this e-mail address exists already.";
@@ -96,6 +98,7 @@ pub fn find_or_create(tx: &mut Tx<'_>, new: &NewCustomer, now: Millis) -> Result
     }
     let customer = row(new, now);
     if store::customers::insert(tx, &customer)? {
+        events::customer_created(tx, &customer)?;
         return Ok(customer);
     }
     // Another process created it between the two statements.
@@ -135,16 +138,24 @@ pub fn change(
     now: Millis,
 ) -> Result<Customer, Error> {
     let mut customer = store::customers::take(tx, id)?.ok_or(Error::NotFound)?;
-    let replace = |old: &mut String, new: Option<String>| {
+    let mut changes = Changes::default();
+    let mut replace = |field, old: &mut String, new: Option<String>| {
         if let Some(new) = new {
+            changes.note(field, old.as_str(), new.as_str());
             *old = new;
         }
     };
-    replace(&mut customer.name, change.name);
-    replace(&mut customer.phone, change.phone);
-    replace(&mut customer.company, change.company);
-    replace(&mut customer.notes, change.notes);
-    customer.active = change.active.unwrap_or(customer.active);
+    replace("name", &mut customer.name, change.name);
+    replace("phone", &mut customer.phone, change.phone);
+    replace("company", &mut customer.company, change.company);
+    replace("notes", &mut customer.notes, change.notes);
+    if let Some(active) = change.active {
+        changes.note("active", customer.active, active);
+        customer.active = active;
+    }
+    if !changes.is_empty() {
+        events::customer_changed(tx, &customer, actor, changes, now)?;
+    }
     store::customers::update(tx, &customer)?;
     if !customer.active {
         links::revoke_all(tx, actor, id, now)?;
@@ -160,10 +171,7 @@ pub fn list(
     cursor: Option<&str>,
     limit: i64,
 ) -> Result<Page<Customer>, Error> {
-    let before = match cursor {
-        Some(cursor) => Some(page::decode("cursor", cursor, 1)?[0]),
-        None => None,
-    };
+    let before = page::place("cursor", cursor)?;
     let rows = store::customers::list(tx, &text::search_words(query), before, limit + 1)?;
     Ok(Page::cut(rows, limit, |customer| vec![customer.id], |customer| customer))
 }

@@ -4,7 +4,7 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::page::Page;
 use crate::domain::tickets::{Status, Ticket};
-use crate::domain::{Actor, text};
+use crate::domain::{Actor, events, text};
 use crate::error::Error;
 use crate::{ids, store};
 
@@ -166,20 +166,21 @@ pub(in crate::domain) fn record(
     draft: Draft,
     now: Millis,
 ) -> Result<Entry, Error> {
-    let (by, by_id, author) = sign(actor);
+    let (by, by_id) = sign(actor);
     let entry = Entry {
         // Grows along the timeline even if the clock was set back, and tells nothing of what lies between.
         id: ids::new_id(now).max(ticket.last_entry + 1),
         kind: draft.kind,
         at: now,
         by,
-        author,
+        author: actor.name(),
         body: draft.body,
         from: draft.from,
         to: draft.to,
         visibility: draft.visibility,
     };
     store::entries::insert(tx, ticket.id, &entry, by_id)?;
+    events::entry_recorded(tx, ticket, &entry)?;
     ticket.last_entry = entry.id;
     let is_public = entry.visibility == Visibility::Public;
     if let Some(body) = &entry.body {
@@ -202,14 +203,12 @@ pub(in crate::domain) fn record(
     Ok(entry)
 }
 
-fn sign(actor: &Actor) -> (By, Option<i64>, Option<String>) {
+fn sign(actor: &Actor) -> (By, Option<i64>) {
     match actor {
-        Actor::Customer { id, name } => {
-            (By::Customer, Some(*id), (!name.is_empty()).then(|| name.clone()))
-        }
-        Actor::Staff { id, name, .. } => (By::Staff, Some(*id), Some(name.clone())),
-        Actor::Program { id, name, .. } => (By::Program, Some(*id), Some(name.clone())),
-        Actor::System => (By::System, None, None),
+        Actor::Customer { id, .. } => (By::Customer, Some(*id)),
+        Actor::Staff { id, .. } => (By::Staff, Some(*id)),
+        Actor::Program { id, .. } => (By::Program, Some(*id)),
+        Actor::System => (By::System, None),
     }
 }
 

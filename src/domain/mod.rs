@@ -11,6 +11,7 @@ pub mod codes;
 pub mod customers;
 pub mod email;
 pub mod entries;
+pub mod events;
 pub mod idempotency;
 pub mod keys;
 pub mod limits;
@@ -23,6 +24,7 @@ pub mod staff;
 pub mod text;
 pub mod tickets;
 pub mod uses;
+pub mod webhooks;
 
 use std::time::Duration;
 
@@ -62,6 +64,17 @@ pub enum Actor {
     },
     /// Doorkey itself, or its operator at the command line.
     System,
+}
+
+impl Actor {
+    /// Their name, if they have one.
+    pub fn name(&self) -> Option<String> {
+        match self {
+            Self::Customer { name, .. } => (!name.is_empty()).then(|| name.clone()),
+            Self::Staff { name, .. } | Self::Program { name, .. } => Some(name.clone()),
+            Self::System => None,
+        }
+    }
 }
 
 /// The settings that rules depend on.

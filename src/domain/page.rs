@@ -25,13 +25,13 @@ impl<T> Page<T> {
         let limit = usize::try_from(limit).unwrap_or(0);
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(|last| encode(&key(last)));
+        let next = rows.last().filter(|_| more).map(|last| cursor(&key(last)));
         Self { items: rows.into_iter().map(item).collect(), next }
     }
 }
 
 /// Writes the keys of a place in a list, as text without meaning to its holder.
-fn encode(keys: &[i64]) -> String {
+pub fn cursor(keys: &[i64]) -> String {
     let bytes: Vec<u8> = keys.iter().flat_map(|key| key.to_be_bytes()).collect();
     URL_SAFE_NO_PAD.encode(bytes)
 }
@@ -52,14 +52,19 @@ pub fn decode(field: &str, cursor: &str, count: usize) -> Result<Vec<i64>, Field
     })
 }
 
+/// The one key of a cursor that may be missing.
+pub fn place(field: &str, cursor: Option<&str>) -> Result<Option<i64>, FieldError> {
+    cursor.map(|cursor| Ok(decode(field, cursor, 1)?[0])).transpose()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn cursors_round_trip_and_strangers_are_refused() {
-        assert_eq!(decode("cursor", &encode(&[1, -2]), 2), Ok(vec![1, -2]));
-        for bad in ["", "x", "AAAA", &encode(&[1]), &encode(&[1, 2, 3])] {
+        assert_eq!(decode("cursor", &cursor(&[1, -2]), 2), Ok(vec![1, -2]));
+        for bad in ["", "x", "AAAA", &cursor(&[1]), &cursor(&[1, 2, 3])] {
             assert!(decode("cursor", bad, 2).is_err(), "{bad}");
         }
     }
@@ -68,7 +73,7 @@ mod tests {
     fn a_page_has_a_next_only_if_there_is_more() {
         let page = Page::cut(vec![1, 2, 3], 2, |row| vec![*row], |row| row);
         assert_eq!(page.items, [1, 2]);
-        assert_eq!(page.next, Some(encode(&[2])));
+        assert_eq!(page.next, Some(cursor(&[2])));
         assert_eq!(Page::cut(vec![1, 2], 2, |row| vec![*row], |row| row).next, None);
     }
 }

@@ -4,10 +4,12 @@
 //! committed is done again, by itself or by another.
 
 pub mod deliver;
+pub mod events;
 pub mod requests;
 pub mod schedule;
 pub mod tidy;
 pub mod uses;
+pub mod webhooks;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -6,11 +6,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{deliver, repeat, requests, tidy, uses};
+use super::{deliver, events, repeat, requests, tidy, uses, webhooks};
 use crate::app::App;
 
 /// Mails handed over at the same time, beside the one that is kept free for sign-in mails.
 const DELIVERIES: usize = 3;
+/// Webhooks called at the same time: one that is slow does not hold up the others.
+const CALLERS: usize = 2;
 
 /// Spawns every job on `tasks`.
 pub fn spawn_all(app: &Arc<App>, stopped: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) {
@@ -29,6 +31,10 @@ pub fn spawn_all(app: &Arc<App>, stopped: &watch::Receiver<bool>, tasks: &mut Jo
     // Requests are looked at in steps, not at once: what a request sets off cannot be felt in the
     // time of the next one.
     every!("link requests", soon, |app| async move { requests::work(&app).await });
+    every!("events", soon, |app| async move { events::number(&app).await });
+    for _ in 0..CALLERS {
+        every!("webhooks", soon, |app| async move { webhooks::next(&app).await });
+    }
     every!("openings", Duration::from_secs(1), |app| async move { uses::write(&app).await });
     every!("closing", minutes(1), |app| async move { tidy::close(&app).await });
     every!("forgetting", minutes(10), |app| async move { tidy::forget(&app).await });

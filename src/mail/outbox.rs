@@ -126,7 +126,7 @@ pub fn give_up(
 }
 
 /// How long after failure number `failure` the next attempt is made.
-fn retry_after(failure: i64) -> Duration {
+pub fn retry_after(failure: i64) -> Duration {
     let index = usize::try_from(failure - 1).unwrap_or(0);
     RETRIES[index.min(RETRIES.len() - 1)]
 }

@@ -7,21 +7,26 @@ use crate::params;
 
 impl FromRow for Entry {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
-        let kind: String = row.get(1)?;
-        let by: String = row.get(4)?;
-        let is_public: bool = row.get(2)?;
-        Ok(Self {
-            id: row.get(0)?,
-            kind: Kind::parse(&kind).ok_or_else(|| super::unknown("entries.kind", &kind))?,
-            visibility: if is_public { Visibility::Public } else { Visibility::Internal },
-            at: row.get(3)?,
-            by: By::parse(&by).ok_or_else(|| super::unknown("entries.by_kind", &by))?,
-            author: row.get(5)?,
-            body: row.get(6)?,
-            from: status(row.get::<Option<String>>(7)?.as_deref())?,
-            to: status(row.get::<Option<String>>(8)?.as_deref())?,
-        })
+        read(row, 0)
     }
+}
+
+/// The entry whose columns begin at `first`.
+pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Entry, DbError> {
+    let kind: String = row.get(first + 1)?;
+    let by: String = row.get(first + 4)?;
+    let is_public: bool = row.get(first + 2)?;
+    Ok(Entry {
+        id: row.get(first)?,
+        kind: Kind::parse(&kind).ok_or_else(|| super::unknown("entries.kind", &kind))?,
+        visibility: if is_public { Visibility::Public } else { Visibility::Internal },
+        at: row.get(first + 3)?,
+        by: By::parse(&by).ok_or_else(|| super::unknown("entries.by_kind", &by))?,
+        author: row.get(first + 5)?,
+        body: row.get(first + 6)?,
+        from: status(row.get::<Option<String>>(first + 7)?.as_deref())?,
+        to: status(row.get::<Option<String>>(first + 8)?.as_deref())?,
+    })
 }
 
 fn status(word: Option<&str>) -> Result<Option<Status>, DbError> {

@@ -6,7 +6,9 @@
 
 pub mod api_keys;
 pub mod customers;
+pub mod deliveries;
 pub mod entries;
+pub mod events;
 pub mod idempotency;
 pub mod limits;
 pub mod link_requests;
@@ -18,6 +20,7 @@ pub mod secrets;
 pub mod staff;
 pub mod ticket_lists;
 pub mod tickets;
+pub mod webhooks;
 
 use crate::db::DbError;
 

@@ -244,6 +244,35 @@ impl Fields {
         self.optional(name, |name, word| parse(word).ok_or_else(|| unknown_value(name)))
     }
 
+    /// A list of words of a closed list, each once; `None` if it is absent or null.
+    pub fn optional_words<T: PartialEq>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(items) = self.take(name)? else {
+            self.wrong(name, FieldCode::Malformed, "This must be a list of texts.");
+            return None;
+        };
+        let mut words = Vec::new();
+        for item in items {
+            match item.as_str().map(&parse) {
+                Some(Some(word)) if words.contains(&word) => {}
+                Some(Some(word)) => words.push(word),
+                Some(None) => {
+                    let full = format!("{}{name}", self.prefix);
+                    self.errors.push(unknown_value(&full));
+                    return None;
+                }
+                None => {
+                    self.wrong(name, FieldCode::Malformed, "This must be a list of texts.");
+                    return None;
+                }
+            }
+        }
+        Some(words)
+    }
+
     /// True or false; `otherwise` when it is absent or null.
     pub fn boolean(&mut self, name: &str, otherwise: bool) -> bool {
         self.optional_boolean(name).unwrap_or(otherwise)

@@ -21,9 +21,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["db", "clock", "ids", "error", "domain"]),
     ("mail", &["store", "db", "clock", "ids", "error", "config", "domain"]),
     ("domain", &["store", "mail", "db", "clock", "ids", "error", "config"]),
-    ("app", &["db", "mail", "domain", "clock", "ids", "error", "config"]),
-    ("jobs", &["app", "domain", "mail", "db", "clock", "ids", "error", "config"]),
-    ("web", &["app", "domain", "mail", "db", "clock", "ids", "error", "config"]),
+    ("hooks", &["domain", "clock", "ids", "error", "config"]),
+    ("app", &["db", "mail", "hooks", "domain", "clock", "ids", "error", "config"]),
+    ("jobs", &["app", "domain", "mail", "hooks", "db", "clock", "ids", "error", "config"]),
+    ("web", &["app", "domain", "mail", "hooks", "db", "clock", "ids", "error", "config"]),
     ("cli", &["app", "domain", "mail", "jobs", "web", "db", "clock", "ids", "error", "config"]),
 ];
 
@@ -40,8 +41,8 @@ const TYPES_ONLY: &[(&str, &str)] = &[
 /// Crates with one home, so that changing one's mind about them stays cheap.
 const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["web"]),
-    ("hyper", &["web"]),
-    ("hyper_util", &["web"]),
+    ("hyper", &["web", "hooks"]),
+    ("hyper_util", &["web", "hooks"]),
     ("tower", &["web"]),
     ("utoipa", &["web"]),
     ("utoipa_axum", &["web"]),

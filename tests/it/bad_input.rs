@@ -18,8 +18,12 @@ enum Kind {
     Email,
     /// One of a closed list.
     Word,
+    /// A list of those.
+    Words,
     Reference,
     Boolean,
+    /// An address that is called.
+    Target,
     /// Six digits, or the id of a request: no text that is kept.
     Opaque,
 }
@@ -47,6 +51,9 @@ async fn operations(app: &TestApp) -> Vec<Operation> {
     let ticket = app.ticket(ALICE, "A broken camera").await.reference;
     app.staff("dana@rfs.example", "Dana", doorkey::domain::staff::Role::Technician).await;
     let (alice, admin, anon) = (app.customer(ALICE).await, app.admin().await, app.anon());
+    let target = json!({ "url": "https://example.com/" });
+    let webhook = admin.post("/api/v1/webhooks", &target).await.expect(201).json();
+    let webhook = format!("/api/v1/webhooks/{}", webhook["id"].as_str().unwrap());
     let operation = |verb, path: &str, client: &Client, status, good, fields| Operation {
         verb,
         path: path.replace("{reference}", ticket.as_str()).replace("{id}", &row.id.to_string()),
@@ -173,6 +180,31 @@ async fn operations(app: &TestApp) -> Vec<Operation> {
             json!({ "text": "t" }),
             vec![Field("text", Text(5_000), REQUIRED), Field("notify", Boolean, OPTIONAL)],
         ),
+        operation(
+            "POST",
+            "/api/v1/webhooks",
+            &admin,
+            201,
+            json!({ "url": "https://example.com/" }),
+            vec![
+                Field("url", Target, REQUIRED),
+                Field("description", Line(200), OPTIONAL),
+                Field("events", Words, OPTIONAL),
+            ],
+        ),
+        operation(
+            "PATCH",
+            &webhook,
+            &admin,
+            200,
+            json!({}),
+            vec![
+                Field("url", Target, OPTIONAL),
+                Field("description", Line(200), OPTIONAL),
+                Field("events", Words, OPTIONAL),
+                Field("active", Boolean, OPTIONAL),
+            ],
+        ),
     ]
 }
 
@@ -236,8 +268,12 @@ async fn every_field_in_every_wrong_form_is_named_with_the_reason() {
 }
 
 async fn wrong_types(operation: &Operation, name: &str, kind: Kind) {
-    for value in [json!(1), json!(-1.5), json!([]), json!(["x"]), json!({}), json!({ "a": 1 })] {
+    for value in [json!(1), json!(-1.5), json!([1]), json!([null]), json!({}), json!({ "a": 1 })] {
         operation.refuses(name, Some(value), "malformed").await;
+    }
+    if kind != Kind::Words {
+        operation.refuses(name, Some(json!([])), "malformed").await;
+        operation.refuses(name, Some(json!(["x"])), "malformed").await;
     }
     match kind {
         Kind::Boolean => {
@@ -312,6 +348,25 @@ async fn wrong_texts(operation: &Operation, name: &str, kind: Kind, required: bo
                 let codes = ["unknown_value", "control_characters"];
                 let named = codes.iter().any(|code| fields == [format!("{name} {code}")]);
                 assert!(named, "{name} = {bad:?}: {fields:?}");
+            }
+        }
+        Kind::Words => {
+            operation.refuses(name, Some(json!("ticket.created")), "malformed").await;
+            for bad in ["nonsense", "", "ticket.created ", "ticket.created\0"] {
+                let list = json!(["ticket.created", bad]);
+                operation.refuses(name, Some(list), "unknown_value").await;
+            }
+        }
+        Kind::Target => {
+            for control in CONTROL {
+                let typed = format!("https://example.com/{control}");
+                operation.refuses(name, Some(json!(typed)), "control_characters").await;
+            }
+            operation.refuses(name, Some(json!(" ")), "required").await;
+            let long = format!("https://example.com/{}", "x".repeat(1_981));
+            operation.refuses(name, Some(json!(long)), "too_long").await;
+            for bad in ["example.com", "http://example.com/", "https://a:b@example.com/"] {
+                operation.refuses(name, Some(json!(bad)), "malformed").await;
             }
         }
         Kind::Reference => {

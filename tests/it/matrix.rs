@@ -144,8 +144,10 @@ async fn a_portal_token_is_no_api_key_and_a_key_no_token() {
     let customer = app.customer_row(ALICE).await.id.to_string();
     let before = app.dump().await;
     for path in paths(&app).await {
-        let real =
-            path.replace("{reference}", &ticket).replace("{id}", &customer).replace("{link}", "1");
+        let real = path.replace("{reference}", &ticket).replace("{id}", &customer);
+        let real = ["{link}", "{webhook}", "{delivery}"]
+            .iter()
+            .fold(real, |path, name| path.replace(name, "1"));
         for verb in ["GET", "POST", "PATCH", "DELETE"] {
             let body = json!({ "body": "x" });
             if path.starts_with("/api/v1/portal/") && !open_to_all(&path) {
@@ -176,8 +178,11 @@ fn open_to_all(path: &str) -> bool {
     open.contains(&path)
 }
 
-/// What each operation answers a technician's and an admin's key.
-fn roles(ticket: &str, customer: &str, link: &str) -> Vec<(&'static str, String, Value, u16, u16)> {
+/// A verb, a path, a body, and what a technician's and an admin's key are answered.
+type Cell = (&'static str, String, Value, u16, u16);
+
+fn roles(ticket: &str, customer: &str, link: &str, webhook: &str) -> Vec<Cell> {
+    let webhooks = "/api/v1/webhooks";
     let tickets = "/api/v1/tickets";
     let customers = "/api/v1/customers";
     let new = json!({ "customer": { "email": ALICE }, "subject": "s", "description": "d" });
@@ -194,6 +199,7 @@ fn roles(ticket: &str, customer: &str, link: &str) -> Vec<(&'static str, String,
             201,
             201,
         ),
+        ("POST", format!("{tickets}/{ticket}/resolution"), json!({ "text": "Done." }), 200, 409),
         ("GET", customers.into(), json!(null), 200, 200),
         ("GET", format!("{customers}/{customer}"), json!(null), 200, 200),
         ("GET", format!("{customers}/{customer}/links"), json!(null), 200, 200),
@@ -202,7 +208,26 @@ fn roles(ticket: &str, customer: &str, link: &str) -> Vec<(&'static str, String,
         ("POST", format!("{customers}/{customer}/links"), json!({}), 403, 201),
         ("DELETE", format!("{customers}/{customer}/links/{link}"), json!(null), 403, 204),
         ("DELETE", format!("{customers}/{customer}/links"), json!(null), 403, 204),
+        ("GET", "/api/v1/staff".into(), json!(null), 200, 200),
+        ("GET", "/api/v1/events".into(), json!(null), 200, 200),
+        ("GET", webhooks.into(), json!(null), 403, 200),
+        ("POST", webhooks.into(), json!({ "url": "https://example.com" }), 403, 201),
+        ("GET", format!("{webhooks}/{webhook}"), json!(null), 403, 200),
+        ("PATCH", format!("{webhooks}/{webhook}"), json!({ "active": true }), 403, 200),
+        ("POST", format!("{webhooks}/{webhook}/secret"), json!(null), 403, 201),
+        ("POST", format!("{webhooks}/{webhook}/test"), json!(null), 403, 202),
+        ("GET", format!("{webhooks}/{webhook}/deliveries"), json!(null), 403, 200),
+        ("POST", format!("{webhooks}/{webhook}/deliveries/1/retry"), json!(null), 403, 404),
+        ("DELETE", format!("{webhooks}/{webhook}"), json!(null), 403, 204),
     ]
+}
+
+/// How many operations there are for programs of the company.
+async fn operations(app: &TestApp) -> usize {
+    let document = app.anon().get("/api/v1/openapi.json").await.expect(200).json();
+    let paths = document["paths"].as_object().unwrap().values();
+    let all = paths.flat_map(|path| path.as_object().unwrap().values());
+    all.filter(|it| !it["security"][0]["api_key"].is_null()).count()
 }
 
 #[tokio::test]
@@ -212,7 +237,11 @@ async fn a_role_may_do_what_it_is_for_and_nothing_else() {
     let ticket = app.ticket(ALICE, "My camera").await.reference.to_string();
     let (link, _) = app.link_for(row.id).await;
     let (technician, admin) = (app.program(Role::Technician).await, app.program(Role::Admin).await);
-    let matrix = roles(&ticket, &row.id.to_string(), &link.id.to_string());
+    let target = json!({ "url": "https://example.com/" });
+    let webhook = admin.post("/api/v1/webhooks", &target).await.expect(201).json();
+    let (customer, link) = (row.id.to_string(), link.id.to_string());
+    let matrix = roles(&ticket, &customer, &link, webhook["id"].as_str().unwrap());
+    assert_eq!(matrix.len(), operations(&app).await, "every operation has its line");
     for (verb, path, body, for_technician, for_admin) in &matrix {
         let before = app.dump().await;
         let answer = send(&technician, verb, path, body).await;

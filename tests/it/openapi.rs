@@ -150,7 +150,11 @@ async fn try_lengths(
     let Some(most) = text["maxLength"].as_u64() else { return };
     for (length, fits) in [(most, true), (most + 1, false)] {
         let length = usize::try_from(length).unwrap();
-        let typed = if text["format"] == "email" { address(length) } else { "x".repeat(length) };
+        let typed = match text["format"].as_str() {
+            Some("email") => address(length),
+            Some("uri") => format!("https://example.com/{}", "x".repeat(length - 20)),
+            _ => "x".repeat(length),
+        };
         let mut sent = json!({field: typed, "no_such": null});
         if prefix == "customer." {
             sent = json!({"customer": sent});

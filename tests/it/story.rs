@@ -10,7 +10,8 @@ use doorkey::domain::links::{self, Reason};
 use doorkey::domain::replies::{self, NewReply};
 use doorkey::domain::staff::{self, Role};
 use doorkey::domain::tickets::{self, Change, DeskQuery, ListFilter, NewTicket, Sort, Status};
-use doorkey::domain::{Actor, api_keys, codes, customers, mails};
+use doorkey::domain::webhooks::{self, NewWebhook, WebhookChange};
+use doorkey::domain::{Actor, api_keys, codes, customers, events, mails};
 use doorkey::error::Error;
 use doorkey::ids::{self, Token};
 use doorkey::jobs;
@@ -31,6 +32,7 @@ async fn one_story_runs_every_statement_of_the_store() {
     everybody_looks(&app).await;
     mail_goes_wrong(&app).await;
     links_end(&app).await;
+    events_are_told(&app).await;
     jobs::tidy::close(&app).await.unwrap();
     app.sleep_days(200);
     jobs::tidy::forget(&app).await.unwrap();
@@ -235,4 +237,25 @@ async fn links_end(app: &TestApp) {
     app.act(move |tx, _, now| links::revoke_all(tx, &somebody(), alice.id, now)).await.unwrap();
     let client = app.anon().bearer(&token.reveal());
     assert!(Token::parse(client.secret()).is_some());
+}
+
+async fn events_are_told(app: &TestApp) {
+    let new = NewWebhook { url: "https://127.0.0.1:1/".into(), about: "x".into(), kinds: vec![] };
+    let made = app.act(move |tx, _, now| webhooks::create(tx, &new, now)).await.unwrap().0;
+    let id = made.id;
+    app.act(move |tx, _, now| webhooks::rotate(tx, id, now)).await.unwrap();
+    app.act(move |tx, _, now| webhooks::change(tx, id, WebhookChange::default(), now))
+        .await
+        .unwrap();
+    let shared = app.shared();
+    while jobs::events::number(app).await.unwrap() {}
+    let feed = app.db.read(|tx| events::list(tx, None, 100)).await.unwrap();
+    assert!(feed.items.len() > 10, "{}", feed.items.len());
+    while jobs::webhooks::next(&shared).await.unwrap() {}
+    let list = app.db.read(move |tx| webhooks::deliveries(tx, id, None, 1)).await.unwrap();
+    let delivery = list.items[0].id;
+    app.act(move |tx, _, now| webhooks::retry(tx, id, delivery, now)).await.unwrap();
+    app.act(move |tx, _, now| webhooks::test(tx, id, now)).await.unwrap();
+    assert_eq!(app.db.read(webhooks::list).await.unwrap().len(), 1);
+    app.act(move |tx, _, _| webhooks::delete(tx, id)).await.unwrap();
 }

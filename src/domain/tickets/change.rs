@@ -4,6 +4,7 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::email::Email;
 use crate::domain::entries::{self, Draft, Kind};
+use crate::domain::events::{self, Changes};
 use crate::domain::tickets::create::{check_category, index};
 use crate::domain::tickets::{Priority, Status, Ticket, find};
 use crate::domain::{Actor, Rules, mails, staff};
@@ -43,7 +44,7 @@ pub fn change(
 ) -> Result<Ticket, Error> {
     let mut ticket = find::take(tx, actor, reference)?;
     let before = ticket.status;
-    change_fields(tx, rules, &mut ticket, change)?;
+    change_fields(tx, rules, &mut ticket, actor, change, now)?;
     let assigned = change_assignee(tx, &mut ticket, actor, change.assignee.as_ref(), now)?;
     if let Some(status) = change.status.filter(|&status| status != before) {
         if status == Status::Resolved && before.may_become(status) {
@@ -133,22 +134,28 @@ fn change_fields(
     tx: &mut Tx<'_>,
     rules: &Rules,
     ticket: &mut Ticket,
+    actor: &Actor,
     change: &Change,
+    now: Millis,
 ) -> Result<(), Error> {
-    let before = (ticket.priority, ticket.category.clone(), ticket.subject.clone());
+    let mut changes = Changes::default();
     if let Some(priority) = change.priority {
+        changes.note("priority", ticket.priority.as_str(), priority.as_str());
         ticket.priority = priority;
     }
     if let Some(category) = &change.category {
         check_category(rules, category.as_deref())?;
+        changes.note("category", ticket.category.clone(), category.clone());
         ticket.category.clone_from(category);
     }
     if let Some(subject) = &change.subject {
+        changes.note("subject", ticket.subject.as_str(), subject);
         ticket.subject.clone_from(subject);
         index(tx, ticket)?;
     }
-    if before != (ticket.priority, ticket.category.clone(), ticket.subject.clone()) {
+    if !changes.is_empty() {
         ticket.version += 1;
+        events::ticket_changed(tx, ticket, actor, changes, now)?;
     }
     Ok(())
 }

@@ -4,6 +4,8 @@
 pub mod codes;
 pub mod customer_links;
 pub mod customers;
+pub mod deliveries;
+pub mod events;
 pub mod json;
 pub mod links;
 pub mod notes;
@@ -11,7 +13,9 @@ pub mod openapi;
 pub mod own_tickets;
 pub mod replies;
 pub mod session;
+pub mod staff;
 pub mod tickets;
+pub mod webhooks;
 
 use axum::Router;
 use utoipa::OpenApi as _;
@@ -63,6 +67,14 @@ fn company_routes() -> OpenApiRouter<Shared> {
         .routes(routes!(customers::show, customers::change))
         .routes(routes!(customer_links::list, customer_links::issue, customer_links::revoke_all))
         .routes(routes!(customer_links::revoke))
+        .routes(routes!(staff::list))
+        .routes(routes!(events::list))
+        .routes(routes!(webhooks::list, webhooks::add))
+        .routes(routes!(webhooks::show, webhooks::change, webhooks::delete))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::test))
+        .routes(routes!(deliveries::retry))
 }
 
 /// Who came with a link, before anything they sent is judged. What they do asks again, in its own

@@ -40,6 +40,10 @@ use crate::web::reply::Reply;
         (name = "Tickets", description = "Every ticket, for programs of the company."),
         (name = "Customers", description = "Customers, for programs of the company."),
         (name = "Links", description = "The links that let customers in."),
+        (name = "Staff", description = "Who works the tickets."),
+        (name = "Events", description = "What happened, in one order for everybody."),
+        (name = "Webhooks", description = "Targets that are told of events as they happen, by the \
+            Standard Webhooks specification."),
         (name = "Description", description = "This document."),
     ),
     modifiers(&Secrets),

@@ -13,6 +13,7 @@ use doorkey::domain::customers::{self, NewCustomer};
 use doorkey::domain::email::Email;
 use doorkey::domain::links::{self, Reason};
 use doorkey::domain::staff::Role;
+use doorkey::domain::webhooks::{self, NewWebhook};
 use doorkey::web::server::Limits;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -130,6 +131,8 @@ pub struct Caller {
     token: Option<String>,
     customer: String,
     link: String,
+    webhook: String,
+    delivery: String,
     reference: String,
     _folder: Arc<tempfile::TempDir>,
 }
@@ -165,17 +168,27 @@ impl Caller {
             let customer = customers::add(tx, &NewCustomer::with_email(email.clone()), now)?;
             let (link, token) =
                 links::issue_by_hand(tx, &rules, customer.id, None, Reason::Api, now)?;
-            Ok::<_, doorkey::error::Error>((key, lesser, customer.id, link.id, token.reveal()))
+            let target = NewWebhook {
+                url: "https://example.com/".into(),
+                about: String::new(),
+                kinds: Vec::new(),
+            };
+            let (webhook, _) = webhooks::create(tx, &target, now)?;
+            let delivery = webhooks::test(tx, webhook.id, now)?;
+            let ids = [customer.id, link.id, webhook.id, delivery.id].map(|id| id.to_string());
+            Ok::<_, doorkey::error::Error>((key, lesser, ids, token.reveal()))
         });
-        let (key, lesser, customer, link, token) = made.await.unwrap();
+        let (key, lesser, [customer, link, webhook, delivery], token) = made.await.unwrap();
         let router = doorkey::web::edge(app, Limits::default()).router;
         let mut caller = Self {
             router,
             key: Some(key),
             lesser,
             token: Some(token),
-            customer: customer.to_string(),
-            link: link.to_string(),
+            customer,
+            link,
+            webhook,
+            delivery,
             reference: String::new(),
             _folder: folder.into(),
         };
@@ -208,6 +221,8 @@ impl Caller {
             token: self.token.clone(),
             customer: self.customer.clone(),
             link: self.link.clone(),
+            webhook: self.webhook.clone(),
+            delivery: self.delivery.clone(),
             reference: self.reference.clone(),
             _folder: self._folder.clone(),
         }
@@ -222,6 +237,7 @@ impl Caller {
         };
         let path = operation.path.replace("{reference}", &self.reference);
         let path = path.replace("{id}", &self.customer).replace("{link}", &self.link);
+        let path = path.replace("{webhook}", &self.webhook).replace("{delivery}", &self.delivery);
         // The reference of an example is nobody's.
         let body = body.to_string().replace("TKT-7K3M9Q", &self.reference);
         let body = Some(body).filter(|body| body != "null");

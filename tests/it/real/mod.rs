@@ -10,7 +10,7 @@ pub mod smtp;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,16 @@ pub fn have(programs: &[&str]) -> bool {
         skip(&format!("{missing:?} not here; ./scripts/test installs what is needed"));
     }
     missing.is_empty()
+}
+
+/// The folder of a Node package that ./scripts/test installs; if it is not here, the test is skipped.
+pub fn node_module(name: &str) -> Option<PathBuf> {
+    let modules = std::env::var("DOORKEY_TEST_NODE_MODULES").map(PathBuf::from);
+    let folder = modules.map(|folder| folder.join(name)).ok().filter(|folder| folder.exists());
+    if folder.is_none() {
+        skip(&format!("the Node package {name} is not here; ./scripts/test installs it"));
+    }
+    folder
 }
 
 /// Asks `question` until it has an answer.

@@ -12,6 +12,7 @@
 pub mod client;
 pub mod desk;
 pub mod dump;
+pub mod hook;
 pub mod mailbox;
 pub mod smtp;
 pub mod trace;
@@ -86,6 +87,11 @@ impl TestApp {
     /// A second process on the same database, with its own clock at the same time.
     pub async fn beside(&self) -> Arc<App> {
         App::start(self.config.clone(), Clock::fixed(self.clock.now())).await.unwrap()
+    }
+
+    /// The application itself, as jobs take it.
+    pub fn shared(&self) -> Arc<App> {
+        Arc::clone(&self.0.app)
     }
 
     /// Whether the tests run on PostgreSQL.

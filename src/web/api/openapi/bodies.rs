@@ -4,8 +4,8 @@
 use utoipa::ToSchema;
 
 use super::words::{
-    Address, CustomerNotes, Description, Name, NoteText, Phone, PriorityWord, ReplyText,
-    ResolutionText, StatusWord, Subject, TicketReference, VisibilityWord,
+    Address, CustomerNotes, Description, EventWord, Name, NoteText, Phone, PriorityWord, ReplyText,
+    ResolutionText, StatusWord, Subject, Target, TicketReference, VisibilityWord,
 };
 
 /// Whom a link is for.
@@ -167,4 +167,36 @@ pub struct CustomerChangeRequest {
 pub struct LinkIssue {
     /// The ticket that the link opens; the list of all if left out.
     pub ticket: Option<TicketReference>,
+}
+
+/// A target of events.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({
+    "url": "https://example.com/doorkey", "events": ["ticket.created", "ticket.replied"],
+}))]
+pub struct WebhookRequest {
+    /// Where events are posted to.
+    pub url: Target,
+    /// What it is for, on one line.
+    pub description: Option<Name>,
+    /// The types of events it wants; all if left out or empty.
+    pub events: Option<Vec<EventWord>>,
+}
+
+/// What is to change of a webhook; what is left out stays.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"active": false}))]
+pub struct WebhookChangeRequest {
+    /// Where events are posted to.
+    #[schema(nullable = false)]
+    pub url: Option<Target>,
+    /// What it is for, on one line.
+    #[schema(nullable = false)]
+    pub description: Option<Name>,
+    /// The types of events it wants; all if empty.
+    #[schema(nullable = false)]
+    pub events: Option<Vec<EventWord>>,
+    /// Whether it is told anything.
+    #[schema(nullable = false)]
+    pub active: Option<bool>,
 }

@@ -111,6 +111,24 @@ pub struct LinkPath {
     pub link: Id,
 }
 
+/// A webhook.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct WebhookPath {
+    /// The webhook's id.
+    #[param(inline)]
+    pub webhook: Id,
+}
+
+/// A delivery to a webhook.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct DeliveryPath {
+    /// The delivery's id.
+    #[param(inline)]
+    pub delivery: Id,
+}
+
 /// A request that is done once however often it is sent.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]

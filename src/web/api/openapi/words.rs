@@ -10,9 +10,12 @@ use utoipa::openapi::{ObjectBuilder, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::entries::{Kind, Visibility};
+use crate::domain::events::EventKind;
 use crate::domain::links::Reason;
+use crate::domain::staff::Role;
 use crate::domain::text;
 use crate::domain::tickets::{Priority, Sort, Status};
+use crate::domain::webhooks::DeliveryState;
 use crate::error::FieldCode;
 
 /// Declares types that stand for a schema of their own.
@@ -50,6 +53,14 @@ schemas! {
     VisibilityWord as "Visibility" = words(Visibility::ALL.map(Visibility::as_str));
     /// Why a link was made.
     ReasonWord as "Reason" = words(Reason::ALL.map(Reason::as_str));
+    /// What a member of staff, or an API key, may do.
+    RoleWord as "Role" = words(Role::ALL.map(Role::as_str));
+    /// What kind of thing happened.
+    EventWord as "EventType" = words(EventKind::ALL.map(EventKind::as_str));
+    /// How far a delivery is.
+    DeliveryWord as "DeliveryState" = words(DeliveryState::ALL.map(DeliveryState::as_str));
+    /// The URL that is called: https, without user name, password or fragment.
+    Target as "Target" = target();
     /// What is wrong with a field.
     FieldCodeWord as "FieldCode" = words(FieldCode::ALL.map(|code| json!(code)));
     /// What a ticket is about, on one line.
@@ -97,6 +108,15 @@ fn address() -> Object {
     let format = SchemaFormat::KnownFormat(KnownFormat::Email);
     let text = ObjectBuilder::new().schema_type(Type::String).format(Some(format));
     text.max_length(Some(254)).examples(["ana@cafe-lumen.example"]).build()
+}
+
+fn target() -> Object {
+    let format = SchemaFormat::Custom("uri".to_owned());
+    let text = ObjectBuilder::new().schema_type(Type::String).format(Some(format));
+    text.min_length(Some(1))
+        .max_length(Some(2_000))
+        .examples(["https://example.com/doorkey"])
+        .build()
 }
 
 fn pattern(pattern: &str, example: &str) -> Object {

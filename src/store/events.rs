@@ -1,0 +1,130 @@
+//! Rows of events, before and after they have a number.
+
+use crate::db::{DbError, FromRow, Row, Tx};
+use crate::domain::events::{Event, EventKind, NewEvent};
+use crate::params;
+
+fn kind(word: &str) -> Result<EventKind, DbError> {
+    EventKind::parse(word).ok_or_else(|| super::unknown("events.kind", word))
+}
+
+impl FromRow for NewEvent {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.get(0)?,
+            subject_id: row.get(1)?,
+            kind: kind(&row.get::<String>(2)?)?,
+            at: row.get(3)?,
+            ticket_id: row.get(4)?,
+            entry_id: row.get(5)?,
+            customer_id: row.get(6)?,
+            author: row.get(7)?,
+            changes: row.get(8)?,
+        })
+    }
+}
+
+impl FromRow for Event {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        let ticket: Option<String> = row.get(3)?;
+        let changes: Option<String> = row.get(6)?;
+        let entry: Option<i64> = row.get(7)?;
+        Ok(Self {
+            number: row.get(0)?,
+            kind: kind(&row.get::<String>(1)?)?,
+            at: row.get(2)?,
+            ticket: ticket.as_deref().map(super::tickets::reference).transpose()?,
+            customer_id: row.get(4)?,
+            author: row.get(5)?,
+            changes: changes.map(|text| parse(&text)).transpose()?,
+            entry: entry.map(|_| super::entries::read(row, 7)).transpose()?,
+        })
+    }
+}
+
+fn parse(text: &str) -> Result<serde_json::Value, DbError> {
+    serde_json::from_str(text).map_err(|error| DbError::Bug(format!("events.changes: {error}")))
+}
+
+/// Adds an event that waits for its number.
+pub fn insert(tx: &mut Tx<'_>, event: &NewEvent) -> Result<(), DbError> {
+    tx.run(
+        "INSERT INTO event_inbox (id, subject_id, kind, at, ticket_id, entry_id, customer_id, author, \
+           changes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        params![
+            event.id,
+            event.subject_id,
+            event.kind.as_str(),
+            event.at,
+            event.ticket_id,
+            event.entry_id,
+            event.customer_id,
+            &event.author,
+            &event.changes
+        ],
+    )?;
+    Ok(())
+}
+
+/// Events that wait for their number, in the order in which they get it.
+pub fn waiting(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<NewEvent>, DbError> {
+    tx.rows(
+        "SELECT id, subject_id, kind, at, ticket_id, entry_id, customer_id, author, changes \
+         FROM event_inbox ORDER BY id, subject_id, kind LIMIT $1",
+        params![limit],
+    )
+}
+
+/// The last number given; nobody else gives one until this transaction ends.
+pub fn take_last_number(tx: &mut Tx<'_>) -> Result<i64, DbError> {
+    let lock = tx.dialect().for_update();
+    let (last,): (i64,) =
+        tx.one(&format!("SELECT last FROM event_numbers WHERE id = 1{lock}"), params![])?;
+    Ok(last)
+}
+
+/// Remembers the last number given.
+pub fn set_last_number(tx: &mut Tx<'_>, last: i64) -> Result<(), DbError> {
+    tx.run("UPDATE event_numbers SET last = $1 WHERE id = 1", params![last])?;
+    Ok(())
+}
+
+/// Adds an event under its number.
+pub fn append(tx: &mut Tx<'_>, number: i64, event: &NewEvent) -> Result<(), DbError> {
+    tx.run(
+        "INSERT INTO events (number, kind, at, ticket_id, entry_id, customer_id, author, changes) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        params![
+            number,
+            event.kind.as_str(),
+            event.at,
+            event.ticket_id,
+            event.entry_id,
+            event.customer_id,
+            &event.author,
+            &event.changes
+        ],
+    )?;
+    Ok(())
+}
+
+/// Takes an event away that has got its number.
+pub fn remove_waiting(tx: &mut Tx<'_>, event: &NewEvent) -> Result<(), DbError> {
+    tx.run(
+        "DELETE FROM event_inbox WHERE id = $1 AND subject_id = $2 AND kind = $3",
+        params![event.id, event.subject_id, event.kind.as_str()],
+    )?;
+    Ok(())
+}
+
+/// Events with numbers above `number`, oldest first.
+pub fn after(tx: &mut Tx<'_>, number: i64, limit: i64) -> Result<Vec<Event>, DbError> {
+    tx.rows(
+        "SELECT e.number, e.kind, e.at, t.reference, e.customer_id, e.author, e.changes, \
+           n.id, n.kind, n.is_public, n.at, n.by_kind, n.author, n.body, n.from_status, n.to_status \
+         FROM events e LEFT JOIN tickets t ON t.id = e.ticket_id \
+         LEFT JOIN entries n ON n.ticket_id = e.ticket_id AND n.id = e.entry_id \
+         WHERE e.number > $1 ORDER BY e.number LIMIT $2",
+        params![number, limit],
+    )
+}
