@@ -1,5 +1,6 @@
 //! What can go wrong, in the domain's words. `web/reply.rs` is the only map to status codes.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::db::DbError;
@@ -108,6 +109,31 @@ impl FieldError {
 impl From<FieldError> for Error {
     fn from(error: FieldError) -> Self {
         Self::Invalid(vec![error])
+    }
+}
+
+/// A line of a file that cannot be taken, and why.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LineError {
+    /// Which line, counted from 1.
+    pub line: u64,
+    /// What is wrong with it. The field is empty where the whole line is meant.
+    #[serde(flatten)]
+    pub error: FieldError,
+}
+
+impl LineError {
+    /// An error about the whole of `line`.
+    pub fn new(line: u64, code: FieldCode, message: impl Into<String>) -> Self {
+        Self { line, error: FieldError::new("", code, message) }
+    }
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FieldError { field, message, .. } = &self.error;
+        let colon = if field.is_empty() { "" } else { ", " };
+        write!(f, "line {}{colon}{field}: {message}", self.line)
     }
 }
 

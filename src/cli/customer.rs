@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::arguments::{self, Checks};
-use super::{CliError, output};
+use super::{CliError, customer_import, output};
 use crate::config::Config;
 use crate::domain::customers::{self, Customer, CustomerChange, NewCustomer};
 use crate::domain::email::Email;
@@ -13,7 +13,7 @@ use crate::domain::{Actor, Tx};
 use crate::error::Error;
 use crate::web::api::json::{CustomerJson, IssuedLink};
 
-/// Add, disable and enable customers, and make links for them
+/// Add, import, disable and enable customers, and make links for them
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
@@ -30,6 +30,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     Add(Add),
+    Import(customer_import::Args),
     Link(Link),
     Disable(Disable),
     Enable(Enable),
@@ -91,6 +92,7 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
     let json = args.json;
     match args.action {
         Action::Add(args) => add(&args, json, config).await,
+        Action::Import(args) => customer_import::run(&args, json, config).await,
         Action::Link(args) => link(&args, json, config).await,
         Action::Disable(args) => set_active(&args.email, false, json, config).await,
         Action::Enable(args) => set_active(&args.email, true, json, config).await,

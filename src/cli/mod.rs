@@ -7,10 +7,12 @@
 pub mod api_key;
 pub mod arguments;
 pub mod customer;
+pub mod customer_import;
 pub mod demo;
 pub mod logs;
 pub mod migrate;
 pub mod output;
+pub mod progress;
 pub mod serve;
 pub mod staff;
 pub mod ticket;

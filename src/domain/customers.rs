@@ -105,7 +105,8 @@ pub fn find_or_create(tx: &mut Tx<'_>, new: &NewCustomer, now: Millis) -> Result
     store::customers::find_by_email(tx, &new.email)?.ok_or(Error::NotFound)
 }
 
-fn row(new: &NewCustomer, now: Millis) -> Customer {
+/// The row of a customer who is new at `now`.
+pub(in crate::domain) fn row(new: &NewCustomer, now: Millis) -> Customer {
     Customer {
         id: ids::new_id(now),
         email: new.email.clone(),

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod api_keys;
 pub mod codes;
+pub mod customer_import;
 pub mod customers;
 pub mod email;
 pub mod entries;
@@ -21,6 +22,7 @@ pub mod notes;
 pub mod page;
 pub mod replies;
 pub mod staff;
+pub mod table;
 pub mod text;
 pub mod tickets;
 pub mod uses;

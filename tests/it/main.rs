@@ -19,6 +19,7 @@ mod browser;
 mod canary;
 mod cli;
 mod company_api;
+mod customer_import;
 mod edge;
 mod events;
 mod limits;

@@ -1,0 +1,274 @@
+//! Customers from a table that another program saved: what the columns are, which lines can be
+//! taken, and taking them. It knows no file and no command, so that a page can upload one too.
+//!
+//! Lines are checked one by one ([`Importer::check`]); what is good is then added in batches
+//! ([`add`]), each a transaction, so that others write in between.
+
+use std::collections::HashMap;
+
+use crate::clock::Millis;
+use crate::db::Tx;
+use crate::domain::customers::{self, NewCustomer};
+use crate::domain::email::Email;
+use crate::domain::table::Record;
+use crate::domain::text;
+use crate::error::{Error, FieldCode, FieldError, LineError};
+use crate::store;
+
+/// Lines in one transaction.
+pub const BATCH: usize = 1_000;
+
+/// A column that is understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Email,
+    Name,
+    Phone,
+    Company,
+    Notes,
+}
+
+impl Column {
+    const ALL: [Self; 5] = [Self::Email, Self::Name, Self::Phone, Self::Company, Self::Notes];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Name => "name",
+            Self::Phone => "phone",
+            Self::Company => "company",
+            Self::Notes => "notes",
+        }
+    }
+
+    /// Reads a heading, in any case.
+    fn parse(heading: &str) -> Option<Self> {
+        let heading = heading.trim().to_lowercase();
+        Self::ALL.into_iter().find(|column| column.as_str() == heading)
+    }
+}
+
+/// Checks the lines of one table, and remembers which addresses stood in it.
+#[derive(Debug)]
+pub struct Importer {
+    columns: Vec<Column>,
+    seen: HashMap<String, u64>,
+}
+
+impl Importer {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// Every heading that is unknown or stands there twice, and a missing `email`.
+    pub fn new(header: &Record) -> Result<Self, Vec<LineError>> {
+        let (mut columns, mut wrong) = (Vec::new(), Vec::new());
+        for (index, heading) in header.cells.iter().enumerate() {
+            match Column::parse(heading) {
+                Some(column) if columns.contains(&column) => {
+                    wrong.push(FieldError::new(column.as_str(), FieldCode::Malformed, TWICE));
+                }
+                Some(column) => columns.push(column),
+                None => wrong.push(unknown(heading, index + 1)),
+            }
+        }
+        if !columns.contains(&Column::Email) {
+            wrong.push(FieldError::new("email", FieldCode::Required, NO_EMAIL));
+        }
+        if wrong.is_empty() {
+            return Ok(Self { columns, seen: HashMap::new() });
+        }
+        Err(wrong.into_iter().map(|error| LineError { line: header.line, error }).collect())
+    }
+
+    /// The customer on one line; none if nothing stands there.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the line, in the words of the same fields elsewhere, and an
+    /// address that stood on an earlier line.
+    pub fn check(&mut self, record: &Record) -> Result<Option<NewCustomer>, Vec<LineError>> {
+        if record.is_empty() {
+            return Ok(None);
+        }
+        let wrong = |error| vec![LineError { line: record.line, error }];
+        let cells = self.cells(record).map_err(wrong)?;
+        let customer = self.customer(&cells).map_err(|errors| {
+            errors
+                .into_iter()
+                .map(|error| LineError { line: record.line, error })
+                .collect::<Vec<_>>()
+        })?;
+        let first = *self.seen.entry(customer.email.key()).or_insert(record.line);
+        if first != record.line {
+            let message = format!("This address stands on line {first} already.");
+            return Err(wrong(FieldError::new("email", FieldCode::Taken, message)));
+        }
+        Ok(Some(customer))
+    }
+
+    /// The cells under the headings. Empty ones beyond are what spreadsheets leave behind.
+    fn cells<'r>(&self, record: &'r Record) -> Result<Vec<&'r str>, FieldError> {
+        let (wanted, found) = (self.columns.len(), record.cells.len());
+        let beyond = record.cells.iter().skip(wanted).any(|cell| !cell.trim().is_empty());
+        if found < wanted || beyond {
+            let message = format!(
+                "This line has {found} cells where the header has {wanted}. A text that holds \
+                 the delimiter or a quotation mark must stand in quotation marks."
+            );
+            return Err(FieldError::new("", FieldCode::Malformed, message));
+        }
+        Ok(record.cells.iter().take(wanted).map(String::as_str).collect())
+    }
+
+    fn customer(&self, cells: &[&str]) -> Result<NewCustomer, Vec<FieldError>> {
+        let cell = |wanted: Column| {
+            let index = self.columns.iter().position(|column| *column == wanted);
+            index.and_then(|index| cells.get(index)).copied().unwrap_or_default()
+        };
+        let line = |column: Column, length| text::parse_line(column.as_str(), cell(column), length);
+        let email = Email::parse(Column::Email.as_str(), cell(Column::Email));
+        let name = line(Column::Name, text::NAME);
+        let phone = line(Column::Phone, text::PHONE);
+        let company = line(Column::Company, text::NAME);
+        let notes = text::parse("notes", cell(Column::Notes), text::CUSTOMER_NOTES);
+        match (email, name, phone, company, notes) {
+            (Ok(email), Ok(name), Ok(phone), Ok(company), Ok(notes)) => {
+                Ok(NewCustomer { email, name, phone, company, notes })
+            }
+            (email, name, phone, company, notes) => {
+                let texts = [name, phone, company, notes].into_iter().filter_map(Result::err);
+                Err(email.err().into_iter().chain(texts).collect())
+            }
+        }
+    }
+}
+
+const TWICE: &str = "This column is there twice.";
+const NO_EMAIL: &str = "There is no column of this name, and it is what tells customers apart.";
+
+fn unknown(heading: &str, number: usize) -> FieldError {
+    let known = Column::ALL.map(Column::as_str).join(", ");
+    let heading = heading.trim();
+    let what = if heading.is_empty() {
+        format!("Column {number} has no heading")
+    } else {
+        format!("The column {heading:?} is not known")
+    };
+    let message = format!(
+        "{what}. The first line names the columns: {known}; between them stands a comma or a \
+         semicolon."
+    );
+    FieldError::new(heading, FieldCode::UnknownField, message)
+}
+
+/// What came of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Customers that are new.
+    pub added: u64,
+    /// Addresses that were customers before. What is known of them stays as it is, as when a
+    /// ticket is created for them.
+    pub existing: u64,
+}
+
+impl Counts {
+    /// Adds those of another batch.
+    pub fn add(&mut self, other: Self) {
+        self.added += other.added;
+        self.existing += other.existing;
+    }
+
+    fn count(&mut self, is_new: bool) {
+        self.added += u64::from(is_new);
+        self.existing += u64::from(!is_new);
+    }
+}
+
+/// Adds those who are not customers yet. Nobody is mailed.
+pub fn add(tx: &mut Tx<'_>, batch: &[NewCustomer], now: Millis) -> Result<Counts, Error> {
+    let mut counts = Counts::default();
+    for new in batch {
+        counts.count(store::customers::insert(tx, &customers::row(new, now))?);
+    }
+    Ok(counts)
+}
+
+/// What [`add`] would do, without doing it.
+pub fn foresee(tx: &mut Tx<'_>, batch: &[NewCustomer]) -> Result<Counts, Error> {
+    let mut counts = Counts::default();
+    for new in batch {
+        counts.count(store::customers::find_by_email(tx, &new.email)?.is_none());
+    }
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(line: u64, cells: &[&str]) -> Record {
+        Record { line, cells: cells.iter().map(|&cell| cell.to_owned()).collect() }
+    }
+
+    fn wrong<T: std::fmt::Debug>(result: Result<T, Vec<LineError>>) -> Vec<String> {
+        result.expect_err("refused").iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn columns_come_in_any_order_and_case() {
+        let mut importer =
+            Importer::new(&record(1, &[" Company", "EMAIL", "notes"])).expect("known");
+        let found = importer.check(&record(2, &["Café Lumen", "ana@b.example", "a\r\nb "]));
+        let customer = found.expect("good").expect("somebody");
+        assert_eq!(customer.email.as_str(), "ana@b.example");
+        assert_eq!((&*customer.company, &*customer.notes), ("Café Lumen", "a\nb"));
+        assert_eq!((&*customer.name, &*customer.phone), ("", ""));
+    }
+
+    #[test]
+    fn every_wrong_heading_is_named() {
+        let named = wrong(Importer::new(&record(1, &["name", "Fax", "", "name"])));
+        assert_eq!(named.len(), 4, "{named:?}");
+        assert!(named[0].starts_with("line 1, Fax: The column \"Fax\" is not known."), "{named:?}");
+        assert!(named[1].starts_with("line 1: Column 3 has no heading."), "{named:?}");
+        assert_eq!(named[2], "line 1, name: This column is there twice.");
+        assert!(named[3].starts_with("line 1, email: There is no column"), "{named:?}");
+    }
+
+    #[test]
+    fn every_mistake_of_a_line_is_told_in_the_words_of_the_field() {
+        let mut importer = Importer::new(&record(1, &["email", "phone", "name"])).expect("known");
+        let named = wrong(importer.check(&record(7, &["ana", &"1".repeat(51), "a\nb"])));
+        let expected = [
+            Email::parse("email", "ana").expect_err("no address").message,
+            "This must be a single line, without line breaks or tabs.".to_owned(),
+            "At most 50 characters fit here; these are 51.".to_owned(),
+        ];
+        let fields = ["email", "name", "phone"];
+        for ((line, field), message) in named.iter().zip(fields).zip(expected) {
+            assert_eq!(*line, format!("line 7, {field}: {message}"));
+        }
+        assert_eq!(named.len(), 3);
+    }
+
+    #[test]
+    fn an_address_counts_once_without_regard_to_case() {
+        let mut importer = Importer::new(&record(1, &["email"])).expect("known");
+        assert!(importer.check(&record(2, &["ana@b.example"])).is_ok());
+        let named = wrong(importer.check(&record(3, &["ANA@B.example"])));
+        assert_eq!(named, ["line 3, email: This address stands on line 2 already."]);
+    }
+
+    #[test]
+    fn cells_that_fit_no_column_are_refused_and_empty_ones_forgiven() {
+        let mut importer = Importer::new(&record(1, &["email", "name"])).expect("known");
+        assert!(importer.check(&record(2, &["a@b.example", "A", " ", ""])).is_ok());
+        assert_eq!(
+            importer.check(&record(3, &["", "", ""])).map(|found| found.is_none()),
+            Ok(true)
+        );
+        for cells in [&["a@b.example"][..], &["a@b.example", "Costa", "Ana"]] {
+            let named = wrong(importer.check(&record(4, cells)));
+            assert!(named[0].contains(&format!("has {} cells", cells.len())), "{named:?}");
+        }
+    }
+}

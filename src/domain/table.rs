@@ -1,0 +1,206 @@
+//! Tables as other programs save them: comma or semicolon between cells, UTF-8. Bytes in, records
+//! out; what the columns mean is for others.
+
+use std::io::{Chain, Read};
+
+use crate::error::{FieldCode, LineError};
+
+/// What a file of UTF-8 may begin with.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+/// Follows the last record, to see whether it ended: a quotation mark that is never closed
+/// swallows it. No text that Doorkey takes holds this character.
+const END: &[u8] = b"\n\x01";
+
+/// One line of a table, or several where a cell in quotes has line breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The line it begins on, counted from 1.
+    pub line: u64,
+    /// What stands in it.
+    pub cells: Vec<String>,
+}
+
+impl Record {
+    /// Whether nothing stands in it, as in the lines a spreadsheet leaves at the end.
+    pub fn is_empty(&self) -> bool {
+        self.cells.iter().all(|cell| cell.trim().is_empty())
+    }
+}
+
+/// The records of a table, the header first. Ends after its first error.
+pub struct Table<'a> {
+    reader: csv::Reader<Chain<&'a [u8], &'static [u8]>>,
+    /// What has not been counted yet, where it begins, and the line that is there.
+    rest: &'a [u8],
+    start: usize,
+    line: u64,
+    over: bool,
+}
+
+impl<'a> Table<'a> {
+    /// Reads what a file holds. The delimiter is what stands in its first line.
+    ///
+    /// # Errors
+    /// [`LineError`] naming the byte where it stops being UTF-8.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, LineError> {
+        let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+        check_encoding(bytes)?;
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(delimiter(bytes))
+            .from_reader(bytes.chain(END));
+        Ok(Self { reader, rest: bytes, start: 0, line: 1, over: false })
+    }
+
+    fn read(&mut self) -> Result<Option<Record>, LineError> {
+        let mut cells = csv::StringRecord::new();
+        let more = self.reader.read_record(&mut cells);
+        let line = self.line_at(cells.position().map_or(0, csv::Position::byte));
+        match more {
+            Ok(true) if cells.get(0) == Some("\u{1}") => Ok(None),
+            Ok(true) if cells.iter().next_back().is_some_and(|cell| cell.ends_with("\n\u{1}")) => {
+                let message = "A quotation mark that opens on this line is never closed.";
+                Err(LineError::new(line, FieldCode::Malformed, message))
+            }
+            Ok(true) => Ok(Some(Record { line, cells: cells.iter().map(str::to_owned).collect() })),
+            Ok(false) => Ok(None),
+            Err(error) => Err(LineError::new(line, FieldCode::Malformed, error.to_string())),
+        }
+    }
+
+    /// The line on which the record begins that is read from `byte` on, past the line breaks
+    /// before it. The reader itself counts one too few after each `\r\n`.
+    fn line_at(&mut self, byte: u64) -> u64 {
+        let at = usize::try_from(byte).unwrap_or(usize::MAX).saturating_sub(self.start);
+        let after = self.rest.get(at..).unwrap_or_default();
+        let breaks = after.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let (passed, rest) = self.rest.split_at((at + breaks).min(self.rest.len()));
+        let ends = |(index, byte): (usize, &u8)| match byte {
+            b'\n' => true,
+            b'\r' => passed.get(index + 1).or(rest.first()) != Some(&b'\n'),
+            _ => false,
+        };
+        self.line += passed.iter().enumerate().filter(|&it| ends(it)).count() as u64;
+        self.start += passed.len();
+        self.rest = rest;
+        self.line
+    }
+}
+
+impl Iterator for Table<'_> {
+    type Item = Result<Record, LineError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let read = self.read().transpose();
+        self.over = !matches!(read, Some(Ok(_)));
+        read
+    }
+}
+
+/// A semicolon where the language of the spreadsheet has the comma in its numbers.
+fn delimiter(bytes: &[u8]) -> u8 {
+    let first = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let count = |wanted: u8| first.iter().filter(|&&byte| byte == wanted).count();
+    if count(b';') > count(b',') { b';' } else { b',' }
+}
+
+fn check_encoding(bytes: &[u8]) -> Result<(), LineError> {
+    let Err(error) = std::str::from_utf8(bytes) else { return Ok(()) };
+    let good = &bytes[..error.valid_up_to()];
+    let line = good.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let column = good.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
+    let looks = match bytes {
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => " It looks like UTF-16.",
+        _ => "",
+    };
+    let message = format!(
+        "Byte {column} of this line is not UTF-8.{looks} \
+         Save the file again as UTF-8; spreadsheets call it “CSV UTF-8”."
+    );
+    Err(LineError::new(u64::try_from(line).unwrap_or(u64::MAX), FieldCode::Malformed, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Vec<Record>, LineError> {
+        Table::new(bytes)?.collect()
+    }
+
+    fn record(line: u64, cells: &[&str]) -> Record {
+        Record { line, cells: cells.iter().map(|&cell| cell.to_owned()).collect() }
+    }
+
+    #[test]
+    fn commas_semicolons_and_a_mark_at_the_start_are_understood() {
+        let expected = [record(1, &["email", "name"]), record(2, &["a@b.example", "A, B; C"])];
+        for text in [
+            "email,name\na@b.example,\"A, B; C\"",
+            "email;name\r\na@b.example;\"A, B; C\"\r\n",
+            "\u{feff}email;name\na@b.example;\"A, B; C\"\n",
+        ] {
+            assert_eq!(read(text.as_bytes()).as_deref(), Ok(&expected[..]), "{text:?}");
+        }
+        assert_eq!(read(b""), Ok(vec![]));
+    }
+
+    #[test]
+    fn lines_are_counted_through_breaks_inside_quotes() {
+        let text = "email,notes\na,\"one\n\ntwo \"\"x\"\"\"\n\nb,c\nd,e\n";
+        for newline in ["\n", "\r\n", "\r"] {
+            let found = read(text.replace('\n', newline).as_bytes());
+            let expected = [
+                record(1, &["email", "notes"]),
+                record(2, &["a", &"one\n\ntwo \"x\"".replace('\n', newline)]),
+                record(6, &["b", "c"]),
+                record(7, &["d", "e"]),
+            ];
+            assert_eq!(found.as_deref(), Ok(&expected[..]));
+        }
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_never_closed_is_named() {
+        let error = read(b"email,notes\na,\"one\nb,two\nc,three\n").expect_err("swallows the rest");
+        assert_eq!(error.line, 2);
+        assert!(error.error.message.contains("never closed"), "{error}");
+    }
+
+    #[test]
+    fn another_encoding_is_named_with_line_and_byte() {
+        let latin = read(b"email,name\nana@b.example,Jos\xE9\n").expect_err("Latin-1");
+        assert_eq!(latin.line, 2);
+        assert!(latin.to_string().starts_with("line 2: Byte 18 of this line"), "{latin}");
+        let utf16: Vec<u8> = [0xFF, 0xFE].into_iter().chain(*b"e\0m\0").collect();
+        let error = read(&utf16).expect_err("UTF-16").to_string();
+        assert!(error.starts_with("line 1: Byte 1 ") && error.contains("UTF-16"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_end_in_records_or_one_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(table) = Table::new(&bytes) {
+                let all: Vec<_> = table.collect();
+                let wrong = all.iter().position(Result::is_err);
+                prop_assert!(wrong.is_none_or(|at| at + 1 == all.len()));
+            }
+        }
+
+        #[test]
+        fn what_was_written_is_read(cells in proptest::collection::vec("[^\u{1}]{0,12}", 2..5)) {
+            // The header is what decides on the delimiter.
+            let row: Vec<String> =
+                cells.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\""))).collect();
+            let text = format!("a,b\n{}\n", row.join(","));
+            let found = read(text.as_bytes()).expect("a table");
+            prop_assert_eq!(&found[1].cells, &cells);
+        }
+    }
+}
