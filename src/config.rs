@@ -5,8 +5,10 @@
 //! this module says what settings there are. Every mistake is reported at once, each with the
 //! place it stands in and what to write instead.
 
+mod listen;
 pub mod smtp_url;
 mod sources;
+pub mod systemd;
 mod values;
 
 use std::fmt;
@@ -18,8 +20,10 @@ use ipnet::IpNet;
 
 use crate::domain::Rules;
 use crate::domain::email::Email;
+pub use listen::Listen;
 use smtp_url::SmtpUrl;
 use sources::Sources;
+use systemd::Inherited;
 pub use values::{PublicUrl, Secret};
 
 /// Every setting, checked.
@@ -57,8 +61,10 @@ pub struct Webhooks {
 /// Where Doorkey listens and how it is reached.
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// The address to listen on. Setting `listen`.
-    pub listen: SocketAddr,
+    /// Where to listen. Setting `listen`.
+    pub listen: Listen,
+    /// Sockets that systemd opened. If there are any, they count in place of `listen`.
+    pub inherited: Vec<Inherited>,
     /// The only source of links in mails; never the Host header. Setting `public_url`.
     pub public_url: PublicUrl,
     /// Whose `Forwarded` and `X-Forwarded-For` are believed. Setting `trusted_proxies`.
@@ -176,7 +182,8 @@ impl Default for Config {
         let rules = Rules::default();
         Self {
             server: Server {
-                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)).into(),
+                inherited: Vec::new(),
                 public_url: PublicUrl::default(),
                 trusted_proxies: Vec::new(),
                 metrics_listen: None,
@@ -205,7 +212,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the settings of this process.
+    /// Reads the settings of this process. To be called once, while it has one thread.
     pub fn of_process(flags: Flags) -> Result<Self, ConfigError> {
         let mut environment = Vec::new();
         for (name, value) in std::env::vars_os() {
@@ -217,7 +224,9 @@ impl Config {
                 .map_err(|_| ConfigError(vec![format!("{name}: the value is not UTF-8")]))?;
             environment.push((name.to_owned(), value));
         }
-        Self::load(flags, environment)
+        let mut config = Self::load(flags, environment)?;
+        config.server.inherited = systemd::sockets()?;
+        Ok(config)
     }
 
     /// Reads the settings from `flags`, an `environment` and the file that they name.
@@ -238,7 +247,8 @@ impl Config {
         let database = format!("sqlite:{}", data_dir.join("doorkey.db").display());
         Self {
             server: Server {
-                listen: sources.parsed("listen", values::address).unwrap_or(default.server.listen),
+                listen: sources.parsed("listen", Listen::parse).unwrap_or(default.server.listen),
+                inherited: Vec::new(),
                 public_url: sources.parsed("public_url", PublicUrl::parse).unwrap_or_default(),
                 trusted_proxies: sources
                     .list("trusted_proxies", values::network)
@@ -304,6 +314,16 @@ impl Config {
             staff_inbox: self.mail.staff_inbox.clone(),
             mail_on_status_change: self.mail.on_status_change,
             limits: self.limits,
+        }
+    }
+}
+
+impl Server {
+    /// Whether only this machine reaches where we listen.
+    pub fn is_local(&self) -> bool {
+        match self.inherited.as_slice() {
+            [] => self.listen.is_local(),
+            inherited => inherited.iter().all(Inherited::is_local),
         }
     }
 }

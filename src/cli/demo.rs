@@ -17,11 +17,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use super::{CliError, serve};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{Brand, Config, Database, Flags, Mail, PublicUrl, Secret, Server};
+use crate::config::{Brand, Config, Database, Flags, Listen, Mail, PublicUrl, Secret, Server};
 use crate::domain::customers;
 use crate::domain::email::Email;
 use crate::domain::links::{self, Reason};
@@ -62,20 +63,30 @@ impl Args {
 
 /// Fills a new database and serves it until Ctrl-C.
 pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
-    public_url(config.server.listen)?;
-    let listener = serve::listen(&config).await?;
+    let listener = listen(&config.server.listen).await?;
+    let address = listener.local_addr()?;
     let stop = serve::stop_signal()?;
     let folder = tempfile::Builder::new().prefix("doorkey-demo-").tempdir()?;
-    let config = settings(config, listener.local_addr()?, folder.path())?;
+    let config = settings(config, address, folder.path())?;
     let app = App::start(config, Clock::System).await?;
     let (company, scripts) = story::load().map_err(|error| CliError::Failed(error.to_string()))?;
     fill::fill(&app, company, &scripts).await?;
     let url = app.config.server.public_url.as_str().to_owned();
     let link = ready_link(&app).await?;
     println!("{}", if args.json { as_json(&url, &link) } else { welcome(&url, &link) });
-    let result = serve::answer(app, listener, stop).await;
+    let result = serve::answer(app, vec![listener.into()], stop).await;
     folder.close()?;
     result
+}
+
+/// A browser must reach it, and only one on this machine.
+async fn listen(place: &Listen) -> Result<TcpListener, CliError> {
+    let address = place.address().ok_or_else(|| {
+        let text = "a browser cannot open a Unix socket; choose --listen 127.0.0.1:8080";
+        CliError::Usage(text.to_owned())
+    })?;
+    public_url(address)?;
+    TcpListener::bind(address).await.map_err(|error| serve::cannot_listen(place, &error))
 }
 
 /// The demo's own settings: of those that were made only where to listen and what to log count,
@@ -84,7 +95,11 @@ fn settings(config: Config, address: SocketAddr, folder: &Path) -> Result<Config
     let mailbox = |text| Email::parse("mail.staff_inbox", text).map_err(Error::from);
     let default = Config::default();
     Ok(Config {
-        server: Server { listen: address, public_url: public_url(address)?, ..default.server },
+        server: Server {
+            listen: address.into(),
+            public_url: public_url(address)?,
+            ..default.server
+        },
         database: Database {
             url: Secret::new(format!("sqlite:{}", folder.join("doorkey.db").display())),
         },

@@ -5,15 +5,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CliError;
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, Listen, systemd};
 use crate::jobs::{self, Jobs};
 use crate::web;
+use crate::web::listener::Listener;
 use crate::web::server::Limits;
 
 /// How long jobs may go on after the last request: less than the ten seconds a stop may take.
@@ -24,7 +24,7 @@ const JOBS_PATIENCE: Duration = Duration::from_secs(2);
 #[command(after_help = "Example:\n  doorkey serve --listen 127.0.0.1:8080 \
     --public-url https://support.example.com")]
 pub struct Args {
-    /// The address and port to listen on [default: 127.0.0.1:8080]
+    /// Where to listen: an address and port, or unix: and a path [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
 }
@@ -38,23 +38,24 @@ impl Args {
 
 /// Serves. The database is brought up to date first.
 pub async fn run(_args: Args, config: Config) -> Result<(), CliError> {
-    let listener = listen(&config).await?;
+    let listeners = listeners(&config).await?;
     let stop = stop_signal()?;
     let app = App::start(config, Clock::System).await?;
-    answer(app, listener, stop).await
+    answer(app, listeners, stop).await
 }
 
-/// Answers on `listener`, with the jobs beside it, until `stop`; then finishes what was begun.
+/// Answers on `listeners`, with the jobs beside it, until `stop`; then finishes what was begun.
 pub(super) async fn answer(
     app: Arc<App>,
-    listener: TcpListener,
+    listeners: Vec<Listener>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), CliError> {
     raise_file_limit();
-    let address = listener.local_addr()?;
-    tracing::info!(%address, public_url = %app.config.server.public_url, "serving");
+    let address = listeners.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    tracing::info!(address, public_url = %app.config.server.public_url, "serving");
     let jobs = Jobs::start(&app);
-    web::server::serve(listener, web::edge(Arc::clone(&app), Limits::default()), stop).await;
+    systemd::ready();
+    web::server::serve(listeners, web::edge(Arc::clone(&app), Limits::default()), stop).await;
     jobs.finish(JOBS_PATIENCE).await;
     jobs::uses::write(&app).await.ok();
     app.db.clone().close().await;
@@ -62,15 +63,33 @@ pub(super) async fn answer(
     Ok(())
 }
 
-/// Takes the address of the settings; says what to do if it cannot be had.
-pub(super) async fn listen(config: &Config) -> Result<TcpListener, CliError> {
-    let address = config.server.listen;
-    TcpListener::bind(address).await.map_err(|error| {
-        CliError::Failed(format!(
-            "cannot listen on {address}: {error}; stop what listens there, \
-             or choose another address with --listen or DOORKEY_LISTEN"
-        ))
-    })
+/// The sockets that systemd opened, or else the place that the settings name.
+async fn listeners(config: &Config) -> Result<Vec<Listener>, CliError> {
+    match config.server.inherited.as_slice() {
+        [] => {
+            let place = &config.server.listen;
+            let listener = Listener::bind(place).await;
+            Ok(vec![listener.map_err(|error| cannot_listen(place, &error))?])
+        }
+        inherited => {
+            let listeners: Result<Vec<_>, _> = inherited.iter().map(Listener::inherit).collect();
+            listeners.map_err(|error| {
+                CliError::Failed(format!("cannot listen on systemd's sockets: {error}"))
+            })
+        }
+    }
+}
+
+/// Says what to do about a place that cannot be listened on.
+pub(super) fn cannot_listen(place: &Listen, error: &io::Error) -> CliError {
+    let advice = match place {
+        Listen::Address(_) => "stop what listens there",
+        Listen::Unix(_) => "its folder must be there and be ours to write in",
+    };
+    CliError::Failed(format!(
+        "cannot listen on {place}: {error}; {advice}, \
+         or choose another place with --listen or DOORKEY_LISTEN"
+    ))
 }
 
 /// Resolves at SIGTERM or SIGINT. They are caught from the call on, not from the first wait.
@@ -83,6 +102,7 @@ pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'sta
             _ = interrupt.recv() => {}
         }
         tracing::info!("told to stop");
+        systemd::stopping();
     })
 }
 

@@ -32,6 +32,15 @@ fn without_a_word_the_documented_defaults_hold() {
 }
 
 #[test]
+fn a_unix_socket_is_a_place_to_listen() {
+    let config = with(&[("DOORKEY_LISTEN", "unix:/run/doorkey.sock")]).expect("settings");
+    assert_eq!(config.server.listen.to_string(), "unix:/run/doorkey.sock");
+    assert!(config.server.is_local());
+    assert!(!with(&[("DOORKEY_LISTEN", "0.0.0.0:80")]).expect("settings").server.is_local());
+    assert!(complaint(&[("DOORKEY_LISTEN", "unix:")]).contains("unix:/run"));
+}
+
+#[test]
 fn a_flag_beats_the_environment_and_that_beats_the_file() {
     let (_folder, path) = file("[brand]\nname = 'file'\nphone = '1'\nhours = 'file'\n");
     let environment = [("DOORKEY_BRAND_NAME", "env"), ("DOORKEY_BRAND_PHONE", "2")];

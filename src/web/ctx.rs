@@ -1,7 +1,7 @@
 //! Who asks, from where, and when: the one extractor of every handler.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -18,9 +18,24 @@ use crate::clock::Millis;
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::{self, Token, TokenHash};
 
-/// The other end of the connection; [`super::server`] notes it on every request.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+/// The other end of the connection; [`super::connection`] notes it on every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A machine.
+    Address(IpAddr),
+    /// A process on this machine, over a Unix socket: a proxy, and trusted as one.
+    Unix,
+}
+
+impl Peer {
+    /// Its address; none over a Unix socket.
+    pub fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Unix => None,
+        }
+    }
+}
 
 /// Names a request in the answer and in the log; [`super::layers`] draws it.
 #[derive(Clone, Debug)]
@@ -84,8 +99,8 @@ impl FromRequestParts<Shared> for Ctx {
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
         let Shared { app, site, .. } = shared;
         let request_id = parts.extensions.get::<RequestId>().cloned();
-        let peer = parts.extensions.get::<Peer>();
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| address.ip());
+        let stranger = Peer::Address(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let peer = parts.extensions.get::<Peer>().copied().unwrap_or(stranger);
         let client = proxies::client(peer, &parts.headers, &app.config.server.trusted_proxies);
         Ok(Self {
             app: Arc::clone(app),

@@ -30,7 +30,7 @@ pub fn routes() -> Router<Shared> {
 /// it is for this machine alone.
 fn capture(ctx: &Ctx) -> Result<&Capture, Error> {
     let config = &ctx.app.config;
-    let private = config.server.listen.ip().is_loopback() || config.mail.show_captured;
+    let private = config.server.is_local() || config.mail.show_captured;
     match &ctx.app.post.transport {
         Transport::Capture(capture) if private && config.server.public_url.is_loopback() => {
             Ok(capture)

@@ -2,12 +2,15 @@
 
 pub mod api;
 pub mod assets;
+mod connection;
 pub mod ctx;
 pub mod dev;
 pub mod health;
 pub mod hub;
 pub mod input;
 pub mod layers;
+pub mod listener;
+mod places;
 pub mod portal;
 pub mod problem;
 mod proxies;
@@ -49,11 +52,18 @@ pub fn edge(app: Arc<App>, limits: Limits) -> Edge {
 /// The same for other routes, for tests of what every route can rely on.
 pub fn edge_with(routes: Router<Shared>, app: Arc<App>, limits: Limits) -> Edge {
     let headers = layers::security_headers(app.config.server.public_url.is_https());
+    let uncounted = places::uncounted(&app.config.server.trusted_proxies);
+    let limits = counted(&app, limits);
     let site = Arc::new(Site::new(app.config.brand.clone()));
     let router = routes
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(Shared { app, site: Arc::clone(&site), watch: Arc::default() });
     let router = layers::wrap(router, site, limits, Arc::clone(&headers));
-    Edge { router, limits, headers }
+    Edge { router, limits, headers, uncounted }
+}
+
+/// A load test comes from one machine.
+fn counted(app: &App, limits: Limits) -> Limits {
+    if app.config.limits { limits } else { Limits { network_connections: usize::MAX, ..limits } }
 }

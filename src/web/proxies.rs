@@ -3,17 +3,21 @@
 //! Only what a trusted proxy says counts, and each proxy appends what it saw: so the list is read
 //! from its right end, and the first address that is not a trusted proxy's is the client's.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-/// The client's address. Headers count only when `peer` is one of the `trusted` proxies.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let peer = peer.to_canonical();
-    if !is_trusted(peer, trusted) {
-        return peer;
-    }
+use super::ctx::Peer;
+
+/// The client's address. Headers count only when `peer` is one of the `trusted` proxies, or a
+/// process that may open our Unix socket: 0.0.0.0 stands for one that says nothing.
+pub(super) fn client(peer: Peer, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let peer = match peer.address().map(|address| address.to_canonical()) {
+        Some(stranger) if !is_trusted(stranger, trusted) => return stranger,
+        Some(proxy) => proxy,
+        None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    };
     let from_list = hops(headers, "x-forwarded-for", address);
     let from_fields = hops(headers, "forwarded", forwarded_for);
     match (from_list, from_fields) {
@@ -86,7 +90,8 @@ mod tests {
         for (name, value) in headers {
             map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        client(peer.parse().expect("an address"), &map, &trusted).to_string()
+        let peer = peer.parse().map_or(Peer::Unix, Peer::Address);
+        client(peer, &map, &trusted).to_string()
     }
 
     const LIST: &str = "x-forwarded-for";
@@ -110,6 +115,14 @@ mod tests {
             "198.51.100.1"
         );
         assert_eq!(seen("10.0.0.1", &[(LIST, "10.0.0.3, 10.0.0.2")]), "10.0.0.3");
+    }
+
+    #[test]
+    fn whoever_may_open_our_socket_is_believed() {
+        assert_eq!(seen("unix", &[(LIST, "192.0.2.9, 198.51.100.1")]), "198.51.100.1");
+        assert_eq!(seen("unix", &[(LIST, "198.51.100.1, 10.0.0.2")]), "198.51.100.1");
+        assert_eq!(seen("unix", &[("forwarded", "for=192.0.2.9")]), "192.0.2.9");
+        assert_eq!(seen("unix", &[]), "0.0.0.0");
     }
 
     #[test]

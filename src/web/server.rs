@@ -1,37 +1,28 @@
-//! The listener: who may connect, how long each may take, and how it all ends.
+//! The doors: who may connect, how long each may take, and how it all ends.
 //!
 //! Not `axum::serve`: that sets no timer, so half-sent headers and silent sockets stay open for
 //! ever, and one of them holds a shutdown up.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue};
-use axum::response::Response;
-use http_body_util::BodyExt as _;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use ipnet::IpNet;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tower::ServiceExt as _;
 
+use super::connection::{Connection, refuse};
 use super::ctx::Peer;
+use super::listener::{Accepted, Doors, Listener};
+use super::places::{Place, Places};
 use super::problem::{Problem, ROOM_RETRY};
-use super::wire::{self, Wire};
+use super::wire;
 
 /// How much of the server one client, or all of them, may hold, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +37,9 @@ pub struct Limits {
     pub drain: Duration,
     /// Connections at a time; more are told to come again.
     pub connections: usize,
+    /// Connections at a time from one IPv4 address or IPv6 /64, unless it is one of
+    /// [`Edge::uncounted`].
+    pub network_connections: usize,
     /// Requests being answered at a time; more are told to come again.
     pub requests: usize,
     /// Bytes of a body.
@@ -66,6 +60,7 @@ impl Default for Limits {
             answer: Duration::from_secs(30),
             drain: Duration::from_millis(7_500),
             connections: 10_000,
+            network_connections: 256,
             requests: 512,
             body_bytes: 32 * 1024,
             ticket_body_bytes: 256 * 1024,
@@ -83,48 +78,32 @@ pub struct Edge {
     pub limits: Limits,
     /// The headers of every answer, for those that the router does not make.
     pub headers: Arc<[(HeaderName, HeaderValue)]>,
+    /// Whose connections are not counted by network.
+    pub uncounted: Arc<[IpNet]>,
 }
 
-/// hyper refuses more headers than this by itself; [`wire`] finds the words.
-const HEADERS_EVER: usize = 250;
-/// Bytes of a request's head.
-const HEAD_BYTES: usize = 32 * 1024;
-/// How long a connection without a running request lives after the word to stop.
-const GRACE: Duration = Duration::from_millis(300);
 /// How long a refused client may take to read why, and how many may be told at a time.
 const REFUSAL_TIME: Duration = Duration::from_secs(1);
 const REFUSALS: usize = 1_000;
 
 /// Serves until `stop`, then lets running requests finish, for [`Limits::drain`] at most.
-pub async fn serve(listener: TcpListener, edge: Edge, stop: impl Future<Output = ()>) {
-    let (closing, closed) = watch::channel(false);
-    let mut open = JoinSet::new();
-    let mut refused = JoinSet::new();
+pub async fn serve(listeners: Vec<Listener>, edge: Edge, stop: impl Future<Output = ()>) {
+    let mut hall = Hall::new(edge);
+    let mut doors = Doors::new(listeners);
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => break,
-            Some(_) = open.join_next() => {}
-            Some(_) = refused.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) if open.len() < edge.limits.connections => {
-                    open.spawn(connection(stream, peer, edge.clone(), closed.clone()));
-                }
-                Ok((stream, _)) if refused.len() < REFUSALS => {
-                    refused.spawn(timeout(REFUSAL_TIME, refuse(stream, full(&edge))));
-                }
-                Ok(_) => {}
+            Some(_) = hall.open.join_next() => {}
+            Some(_) = hall.refused.join_next() => {}
+            accepted = doors.accept() => match accepted {
+                Ok(accepted) => hall.let_in(accepted),
                 Err(error) => pause(&error).await,
             },
         }
     }
-    drop(listener);
-    // No receiver is left when there is no connection.
-    let _ = closing.send(true);
-    let finished = async { while open.join_next().await.is_some() {} };
-    if timeout(edge.limits.drain, finished).await.is_err() {
-        tracing::warn!("requests were still running at the end of the time to stop");
-    }
+    drop(doors);
+    hall.close().await;
 }
 
 /// A client that gave up costs nothing; a process out of file descriptors waits for some.
@@ -135,84 +114,63 @@ async fn pause(error: &io::Error) {
     }
 }
 
-/// What a client over [`Limits::connections`] is told.
-fn full(edge: &Edge) -> Bytes {
-    wire::answer(&Problem::unavailable(ROOM_RETRY), &edge.headers)
-}
-
-/// Says that there is no room. What the client sent is read, because closing a socket with
-/// unread bytes takes the answer back.
-async fn refuse(mut stream: TcpStream, refusal: Bytes) -> io::Result<()> {
-    stream.write_all(&refusal).await?;
-    stream.shutdown().await?;
-    let mut unread = [0; 4096];
-    while stream.read(&mut unread).await? > 0 {}
-    Ok(())
-}
-
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
+/// Everybody who is connected.
+struct Hall {
     edge: Edge,
-    mut closed: watch::Receiver<bool>,
-) {
-    // Without it small answers wait for the client's delayed acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let wire = Wire::new(stream, Arc::clone(&edge.headers));
-    let running = Arc::new(AtomicUsize::new(0));
-    let service = service_fn(|request| answer(edge.router.clone(), request, peer, &running));
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(edge.limits.head)
-        .max_headers(HEADERS_EVER)
-        .max_buf_size(HEAD_BYTES);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(wire), service));
-    // A connection that breaks is the client's affair.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = closed.wait_for(|closed| *closed) => {}
+    places: Places,
+    open: JoinSet<()>,
+    refused: JoinSet<()>,
+    closing: watch::Sender<bool>,
+}
+
+impl Hall {
+    fn new(edge: Edge) -> Self {
+        let places = Places::new(edge.limits.network_connections, Arc::clone(&edge.uncounted));
+        let (open, refused) = (JoinSet::new(), JoinSet::new());
+        Self { edge, places, open, refused, closing: watch::Sender::new(false) }
     }
-    connection.as_mut().graceful_shutdown();
-    while timeout(GRACE, connection.as_mut()).await.is_err() {
-        if running.load(Ordering::Relaxed) == 0 {
-            return;
+
+    /// Serves a connection, or says that there is no room; beyond what can be said, hangs up.
+    fn let_in(&mut self, accepted: Accepted) {
+        let peer = accepted.peer();
+        let room = self.open.len() < self.edge.limits.connections;
+        if let Some(place) = room.then(|| self.places.take(peer)).flatten() {
+            let connection = self.connection(peer, place);
+            match accepted {
+                Accepted::Tcp(stream, _) => self.open.spawn(connection.serve(stream)),
+                Accepted::Unix(stream) => self.open.spawn(connection.serve(stream)),
+            };
+        } else if self.refused.len() < REFUSALS {
+            let refusal = full(&self.edge);
+            self.refused.spawn(async move {
+                // Whether it was read is the client's affair.
+                let _ = match accepted {
+                    Accepted::Tcp(stream, _) => {
+                        timeout(REFUSAL_TIME, refuse(stream, refusal)).await
+                    }
+                    Accepted::Unix(stream) => timeout(REFUSAL_TIME, refuse(stream, refusal)).await,
+                };
+            });
+        }
+    }
+
+    fn connection(&self, peer: Peer, place: Place) -> Connection {
+        let closed = self.closing.subscribe();
+        Connection { peer, edge: self.edge.clone(), closed, _place: place }
+    }
+
+    /// Lets running requests finish.
+    async fn close(mut self) {
+        // No receiver is left when there is no connection.
+        let _ = self.closing.send(true);
+        let finished = async { while self.open.join_next().await.is_some() {} };
+        if timeout(self.edge.limits.drain, finished).await.is_err() {
+            tracing::warn!("requests were still running at the end of the time to stop");
         }
     }
 }
 
-/// Counts a request from its head to the last byte of its answer's body.
-struct Running(Arc<AtomicUsize>);
-
-impl Running {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-fn answer(
-    router: Router,
-    request: Request<Incoming>,
-    peer: SocketAddr,
-    count: &Arc<AtomicUsize>,
-) -> impl Future<Output = Result<Response, Infallible>> + use<> {
-    let running = Running::new(count);
-    async move {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Peer(peer));
-        let response = router.oneshot(request).await?;
-        Ok(response.map(|body| {
-            // Of all adaptors this one keeps the size, and so Content-Length.
-            Body::new(body.map_err(move |error| {
-                let _held_until_sent = &running;
-                error
-            }))
-        }))
-    }
+/// What a client for whom there is no room is told.
+fn full(edge: &Edge) -> Bytes {
+    wire::answer(&Problem::unavailable(ROOM_RETRY), &edge.headers)
 }

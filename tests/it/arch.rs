@@ -53,6 +53,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("deadpool", &["db"]),
     ("lettre", &["mail", "config"]),
     ("getrandom", &["ids"]),
+    ("listenfd", &["config"]),
+    ("sd_notify", &["config"]),
     ("clap", &["cli", "config", "main"]),
 ];
 

@@ -9,7 +9,7 @@ use doorkey::app::App;
 use doorkey::clock::Clock;
 use doorkey::config::{Config, Flags};
 use doorkey::web::input::{Body, Query};
-use doorkey::web::server::{Limits, serve};
+use doorkey::web::server::{Edge, Limits, serve};
 use doorkey::web::{edge_with, problem::Problem, reply, routes};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -34,6 +34,10 @@ struct Server {
 
 impl Server {
     async fn start(limits: Limits, public_url: &str) -> Self {
+        Self::start_with(limits, public_url, |_| {}).await
+    }
+
+    async fn start_with(limits: Limits, public_url: &str, change: impl FnOnce(&mut Edge)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("edge.db").display());
         let flags: Flags = vec![("database.url", url), ("public_url", public_url.to_owned())];
@@ -50,8 +54,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let edge = edge_with(tried, app, limits);
-        let ended = tokio::spawn(serve(listener, edge, async {
+        let mut edge = edge_with(tried, app, limits);
+        change(&mut edge);
+        let ended = tokio::spawn(serve(vec![listener.into()], edge, async {
             let _ = stopped.await;
         }));
         Self { address, stop: Some(stop), ended, _folder: folder }
@@ -349,6 +354,29 @@ async fn over_the_cap_clients_are_told_to_come_again() {
     assert!(answer.contains("retry-after: 2"), "{answer}");
     assert!(begun.elapsed() < SLACK);
     drop(first);
+    sleep(SHORT / 4).await;
+    assert_eq!(status(&server.get("/healthz").await), 200);
+}
+
+#[tokio::test]
+async fn one_network_cannot_take_every_place() {
+    let limits = Limits { network_connections: 2, head: Duration::from_secs(20), ..limits() };
+    // Loopback is not counted, so that a load test and a proxy here have room…
+    let server = Server::start(limits, "http://localhost:8080").await;
+    let held = [server.connect().await, server.connect().await, server.connect().await];
+    assert_eq!(status(&server.get("/healthz").await), 200);
+    drop(held);
+    // … unless it is told to be.
+    let server = Server::start_with(limits, "http://localhost:8080", |edge| {
+        edge.uncounted = [].into();
+    })
+    .await;
+    let held = [server.connect().await, server.connect().await];
+    sleep(SHORT / 4).await;
+    let answer = server.get("/healthz").await;
+    assert_problem(&answer, 503, "unavailable");
+    assert!(answer.contains("retry-after: 2"), "{answer}");
+    drop(held);
     sleep(SHORT / 4).await;
     assert_eq!(status(&server.get("/healthz").await), 200);
 }

@@ -90,7 +90,7 @@ impl Client {
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri(path)
-            .extension(Peer(self.peer));
+            .extension(Peer::Address(self.peer.ip()));
         if let Some(secret) = &self.bearer {
             request = request.header("Authorization", format!("Bearer {secret}"));
         }
