@@ -243,3 +243,29 @@ async fn problems_are_described() {
 fn contains(list: &Value, word: &str) -> bool {
     list.as_array().is_some_and(|words| words.iter().any(|it| it == word))
 }
+
+#[tokio::test]
+async fn the_page_for_people_says_all_of_it_and_can_be_searched() {
+    let app = crate::support::TestApp::start().await;
+    let page = app.anon().get("/api/docs").await.expect(200).text();
+    for operation in operations() {
+        assert!(page.contains(&format!("id=\"{}\"", operation.id())), "{operation}");
+        let summary = operation.described["summary"].as_str().unwrap().replace('\'', "&#39;");
+        assert!(page.contains(&summary), "{operation}: {summary}");
+        for status in operation.described["responses"].as_object().unwrap().keys() {
+            assert!(page.contains(&format!("<b>{status}</b>")), "{operation}: {status}");
+        }
+    }
+    assert!(!page.contains("<script") && !page.contains("style="), "it keeps to the policy");
+    for (query, found, not) in [
+        ("Idempotency-Key+note", "addNote", "listStaff"),
+        ("WHSEC", "rotateSecret", "addNote"),
+        ("customer.email+priority", "createTicket", "redeemCode"),
+    ] {
+        let page = app.anon().get(&format!("/api/docs?q={query}")).await.expect(200).text();
+        assert!(page.contains(&format!("id=\"{found}\"")), "{query}");
+        assert!(!page.contains(&format!("id=\"{not}\"")), "{query}");
+    }
+    let odd = app.anon().get("/api/docs?q=%3Cscript%3Ealert(1)").await.expect(200).text();
+    assert!(odd.contains("Nothing in the description") && !odd.contains("<script"), "{odd}");
+}

@@ -5,6 +5,7 @@ pub mod codes;
 pub mod customer_links;
 pub mod customers;
 pub mod deliveries;
+mod docs;
 pub mod events;
 pub mod json;
 pub mod links;
@@ -18,6 +19,7 @@ pub mod tickets;
 pub mod webhooks;
 
 use axum::Router;
+use axum::routing::get;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,9 +33,9 @@ use crate::domain::{Actor, email::Email};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::Reference;
 
-/// Every URL below `/api/v1`.
+/// Every URL below `/api`.
 pub fn routes() -> Router<Shared> {
-    described().into()
+    Router::from(described()).route("/api/docs", get(docs::show))
 }
 
 /// The same with their descriptions, one path a line.

@@ -76,6 +76,11 @@ impl Doorkey {
         self.settings.get("DOORKEY_DATABASE_URL").cloned().unwrap_or_else(file)
     }
 
+    /// The folder for its data.
+    pub fn data_dir(&self) -> PathBuf {
+        self.settings["DOORKEY_DATA_DIR"].clone().into()
+    }
+
     /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.port
@@ -219,6 +224,11 @@ impl Program {
         let wanted = StatusCode::from_u16(status).unwrap();
         assert_eq!(got, wanted, "{method} {path} {body:?}: {text}");
         if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
+    }
+
+    /// The key itself.
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// Posts something; whether it was acknowledged.

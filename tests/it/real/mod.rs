@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod doorkey;
+mod examples;
 mod listening;
 mod mailing;
 pub mod postgres;
