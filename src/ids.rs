@@ -45,9 +45,7 @@ fn random_bytes<const N: usize>() -> [u8; N] {
 /// simultaneous draws; the insert then fails on the primary key and the transaction is run
 /// again (see [`crate::db`]).
 pub fn new_id(now: Millis) -> i64 {
-    let time = (now.0 - ID_EPOCH).max(0) << ID_RANDOM_BITS;
-    let noise = i64::from(u32::from_le_bytes(random_bytes()) >> (32 - ID_RANDOM_BITS));
-    let wanted = time | noise;
+    let wanted = id_at(now, u32::from_le_bytes(random_bytes()));
     // Within one millisecond, and while a burst has run ahead of the clock, the next id is the last
     // one plus one. A clock set back by more than a second keeps its own, smaller ids.
     let mut chosen = wanted;
@@ -57,6 +55,13 @@ pub fn new_id(now: Millis) -> i64 {
         Some(chosen)
     });
     chosen
+}
+
+/// The row id of a moment, with `noise` in place of what is drawn at random: for rows that must be
+/// the same each time they are made. Its upper 22 bits count.
+pub fn id_at(at: Millis, noise: u32) -> i64 {
+    let time = (at.0 - ID_EPOCH).max(0) << ID_RANDOM_BITS;
+    time | i64::from(noise >> (32 - ID_RANDOM_BITS))
 }
 
 /// The 32 characters of a reference: digits and letters without I, L, O and U (Crockford).
@@ -71,6 +76,20 @@ impl Reference {
     pub fn random() -> Self {
         let letters = random_bytes::<6>().map(|byte| ALPHABET[usize::from(byte % 32)] as char);
         Self(format!("TKT-{}", letters.iter().collect::<String>()))
+    }
+
+    /// The reference of a number; of a greater one its lower 30 bits count. No two of these
+    /// numbers have the same.
+    pub fn of_number(number: u32) -> Self {
+        let letter = |place: u32| ALPHABET[(number >> (5 * place) & 31) as usize] as char;
+        Self(format!("TKT-{}", (0..6).rev().map(letter).collect::<String>()))
+    }
+
+    /// The number that [`Self::of_number`] makes this reference of.
+    pub fn number(&self) -> u32 {
+        let place = |letter: u8| ALPHABET.iter().position(|&known| known == letter).unwrap_or(0);
+        let add = |sum: u32, letter| sum << 5 | u32::try_from(place(letter)).unwrap_or(0);
+        self.0.bytes().skip("TKT-".len()).fold(0, add)
     }
 
     /// Reads a reference in any case and with look-alikes (`o` for `0`, `i` and `l` for `1`).
@@ -263,6 +282,15 @@ mod tests {
         assert_eq!(Reference::parse_loosely(" 01abcz "), Some(wanted));
         for bad in ["", "TKT-", "TKT-12345", "TKT-1234567", "TKT-ABCDEU", "TKT-ÄBCDEF", "01ABCZ"] {
             assert_eq!(Reference::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn references_and_numbers_belong_together() {
+        assert_eq!(Reference::of_number(0).as_str(), "TKT-000000");
+        assert_eq!(Reference::of_number((1 << 30) - 1).as_str(), "TKT-ZZZZZZ");
+        for number in [1, 32, 123_456_789, (1 << 30) - 2] {
+            assert_eq!(Reference::of_number(number).number(), number);
         }
     }
 

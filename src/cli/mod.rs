@@ -9,6 +9,7 @@ pub mod arguments;
 pub mod customer;
 pub mod customer_import;
 pub mod demo;
+pub mod generate;
 pub mod logs;
 pub mod migrate;
 pub mod output;
@@ -16,6 +17,7 @@ pub mod progress;
 pub mod serve;
 pub mod staff;
 pub mod ticket;
+mod variety;
 
 use std::process::ExitCode;
 
@@ -68,6 +70,7 @@ enum Command {
     Customer(customer::Args),
     Ticket(ticket::Args),
     ApiKey(api_key::Args),
+    Generate(generate::Args),
 }
 
 impl Command {
@@ -89,6 +92,7 @@ impl Command {
             Self::Customer(args) => customer::run(args, config).await,
             Self::Ticket(args) => ticket::run(args, config).await,
             Self::ApiKey(args) => api_key::run(args, config).await,
+            Self::Generate(args) => generate::run(args, config).await,
         }
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! SQL is written once, with `$1`, `$2`. The layers above never learn which engine runs.
 
+mod bulk;
 mod dialect;
 mod error;
 mod migrate;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::error::Error as _;
 use std::io;
 
+use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::error::SqlState;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use postgres::{Client, Config, Statement};
@@ -90,6 +91,22 @@ impl Session {
         self.client.batch_execute(sql).map_err(|error| self.failure(&error, ""))
     }
 
+    /// Adds rows by binary COPY. The table says of which types they are.
+    pub(super) fn load(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        values: &[Value<'_>],
+    ) -> Result<u64, Failure> {
+        let names = columns.join(", ");
+        let shape = self.prepare(&format!("SELECT {names} FROM {table}"), &[])?;
+        let types: Vec<Type> =
+            shape.columns().iter().map(|column| column.type_().clone()).collect();
+        let sql = format!("COPY {table} ({names}) FROM STDIN BINARY");
+        let added = copy_in(&mut self.client, &sql, &types, values);
+        added.map_err(|error| self.failure(&error, &sql))
+    }
+
     /// The statement, prepared now or before. The parameters' types are told to the server:
     /// left to guess, it takes `$1` in `$1 + 1` for a 32-bit number.
     fn prepare(&mut self, sql: &str, params: &[Value<'_>]) -> Result<Statement, Failure> {
@@ -120,6 +137,19 @@ impl Session {
         self.broken |= matches!(failure.again, Some(Again::Reconnect | Again::Reprepare));
         failure
     }
+}
+
+fn copy_in(
+    client: &mut Client,
+    sql: &str,
+    types: &[Type],
+    values: &[Value<'_>],
+) -> Result<u64, postgres::Error> {
+    let mut writer = BinaryCopyInWriter::new(client.copy_in(sql)?, types);
+    for row in values.chunks(types.len()) {
+        writer.write(&by_reference(row))?;
+    }
+    writer.finish()
 }
 
 fn failed<T, E: From<DbError>>(failure: Failure) -> Attempt<T, E> {
@@ -216,6 +246,8 @@ impl ToSql for Value<'_> {
     ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Self::Null => Ok(IsNull::Yes),
+            // What SQLite gave as a number: see [`Value`].
+            Self::Int(number) if *wanted == Type::BOOL => (*number != 0).to_sql(wanted, out),
             Self::Int(number) => number.to_sql(wanted, out),
             Self::Bool(truth) => truth.to_sql(wanted, out),
             Self::Text(text) => text.to_sql(wanted, out),

@@ -22,7 +22,12 @@ pub(super) enum Link<'a> {
     Postgres(&'a mut postgres::Session),
 }
 
-impl Tx<'_> {
+impl<'a> Tx<'a> {
+    /// The connection below.
+    pub(super) fn link(&mut self) -> &mut Link<'a> {
+        &mut self.link
+    }
+
     /// All rows of a query.
     ///
     /// # Errors
@@ -99,7 +104,7 @@ impl Tx<'_> {
         }
     }
 
-    fn alive(&self) -> Result<(), DbError> {
+    pub(super) fn alive(&self) -> Result<(), DbError> {
         match &self.failure {
             None => Ok(()),
             Some(Failure { error, .. }) => {
@@ -108,7 +113,8 @@ impl Tx<'_> {
         }
     }
 
-    fn note<T>(&mut self, result: Result<T, Failure>) -> Result<T, DbError> {
+    /// Remembers a failure: nothing more can be done in this transaction.
+    pub(super) fn note<T>(&mut self, result: Result<T, Failure>) -> Result<T, DbError> {
         result.map_err(|failure| {
             let error = failure.error.clone();
             self.failure = Some(failure);

@@ -90,6 +90,19 @@ pub fn add(tx: &mut Tx<'_>, new: &NewCustomer, now: Millis) -> Result<Customer, 
     Err(FieldError::new("email", FieldCode::Taken, message).into())
 }
 
+/// Adds many at once, as they are.
+///
+/// # Errors
+/// [`crate::db::DbError::Unique`] if an address or an id is taken.
+pub fn add_many(tx: &mut Tx<'_>, customers: &[Customer]) -> Result<(), Error> {
+    Ok(store::bulk::customers(tx, customers)?)
+}
+
+/// How many there are. Counts them all.
+pub fn count(tx: &mut Tx<'_>) -> Result<u64, Error> {
+    Ok(u64::try_from(store::bulk::count_customers(tx)?).unwrap_or(0))
+}
+
 /// The customer with this address, created if there is none. What is known already is not
 /// overwritten.
 pub fn find_or_create(tx: &mut Tx<'_>, new: &NewCustomer, now: Millis) -> Result<Customer, Error> {

@@ -157,8 +157,8 @@ impl Draft {
     }
 }
 
-/// Records an entry and what it means for its ticket: an internal one moves neither the last
-/// update nor the note count. The caller holds the ticket's lock and saves it.
+/// Records an entry and what it means for its ticket. The caller holds the ticket's lock and
+/// saves it.
 pub(in crate::domain) fn record(
     tx: &mut Tx<'_>,
     ticket: &mut Ticket,
@@ -166,10 +166,29 @@ pub(in crate::domain) fn record(
     draft: Draft,
     now: Millis,
 ) -> Result<Entry, Error> {
+    let (entry, by_id) = append(ticket, actor, draft, ids::new_id(now), now);
+    store::entries::insert(tx, ticket.id, &entry, by_id)?;
+    events::entry_recorded(tx, ticket, &entry)?;
+    if let Some(folded) = search_text(&entry) {
+        let is_public = entry.visibility == Visibility::Public;
+        store::search::put(tx, ticket.customer.id, ticket.id, entry.id, is_public, &folded)?;
+    }
+    Ok(entry)
+}
+
+/// The entry, and what it means for its ticket: an internal one moves neither the last update nor
+/// the note count. With it comes the row of who did it.
+pub(in crate::domain) fn append(
+    ticket: &mut Ticket,
+    actor: &Actor,
+    draft: Draft,
+    id: i64,
+    now: Millis,
+) -> (Entry, Option<i64>) {
     let (by, by_id) = sign(actor);
     let entry = Entry {
         // Grows along the timeline even if the clock was set back, and tells nothing of what lies between.
-        id: ids::new_id(now).max(ticket.last_entry + 1),
+        id: id.max(ticket.last_entry + 1),
         kind: draft.kind,
         at: now,
         by,
@@ -179,15 +198,8 @@ pub(in crate::domain) fn record(
         to: draft.to,
         visibility: draft.visibility,
     };
-    store::entries::insert(tx, ticket.id, &entry, by_id)?;
-    events::entry_recorded(tx, ticket, &entry)?;
     ticket.last_entry = entry.id;
-    let is_public = entry.visibility == Visibility::Public;
-    if let Some(body) = &entry.body {
-        let folded = text::fold(body);
-        store::search::put(tx, ticket.customer.id, ticket.id, entry.id, is_public, &folded)?;
-    }
-    if is_public {
+    if entry.visibility == Visibility::Public {
         // Grows with every visible entry, so that what was not seen is newer than what was.
         ticket.updated_at = if entry.kind == Kind::Created {
             ticket.updated_at
@@ -200,7 +212,12 @@ pub(in crate::domain) fn record(
             ticket.staff_at = ticket.updated_at;
         }
     }
-    Ok(entry)
+    (entry, by_id)
+}
+
+/// What a search finds an entry by, folded; none if nothing was written.
+pub(in crate::domain) fn search_text(entry: &Entry) -> Option<String> {
+    entry.body.as_deref().map(text::fold)
 }
 
 fn sign(actor: &Actor) -> (By, Option<i64>) {

@@ -83,6 +83,15 @@ pub fn add(tx: &mut Tx<'_>, new: &NewStaff, now: Millis) -> Result<Staff, Error>
     Ok(staff)
 }
 
+/// Adds one as they are, unless somebody has the address; returns who has it now.
+pub fn add_if_missing(tx: &mut Tx<'_>, staff: &Staff) -> Result<Staff, Error> {
+    if let Some(known) = store::staff::find_by_email(tx, &staff.email)? {
+        return Ok(known);
+    }
+    store::staff::insert(tx, staff)?;
+    Ok(staff.clone())
+}
+
 /// Everybody, in the order in which they were added.
 pub fn list(tx: &mut Tx<'_>) -> Result<Vec<Staff>, Error> {
     Ok(store::staff::list(tx)?)

@@ -5,6 +5,7 @@
 //! entry is never fetched for a customer.
 
 pub mod api_keys;
+pub mod bulk;
 pub mod customers;
 pub mod deliveries;
 pub mod entries;

@@ -22,6 +22,7 @@ mod company_api;
 mod customer_import;
 mod edge;
 mod events;
+mod generate;
 mod limits;
 mod links;
 mod mails;

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use doorkey::domain::customers::Customer;
 use doorkey::domain::entries::Visibility;
+use doorkey::domain::histories::{self, History, Moment};
 use doorkey::domain::idempotency::Key;
 use doorkey::domain::links::{self, Reason};
 use doorkey::domain::replies::{self, NewReply};
@@ -13,7 +15,7 @@ use doorkey::domain::tickets::{self, Change, DeskQuery, ListFilter, NewTicket, S
 use doorkey::domain::webhooks::{self, NewWebhook, WebhookChange};
 use doorkey::domain::{Actor, api_keys, codes, customers, events, mails};
 use doorkey::error::Error;
-use doorkey::ids::{self, Token};
+use doorkey::ids::{self, Reference, Token};
 use doorkey::jobs;
 use doorkey::mail::outbox;
 
@@ -33,6 +35,7 @@ async fn one_story_runs_every_statement_of_the_store() {
     mail_goes_wrong(&app).await;
     links_end(&app).await;
     events_are_told(&app).await;
+    rows_are_made_up(&app).await;
     jobs::tidy::close(&app).await.unwrap();
     app.sleep_days(200);
     jobs::tidy::forget(&app).await.unwrap();
@@ -55,7 +58,7 @@ fn statements() -> BTreeSet<(String, u64)> {
         let name = format!("src/store/{}", path.file_name().unwrap().to_string_lossy());
         let text = std::fs::read_to_string(&path).unwrap();
         for (index, line) in text.lines().enumerate() {
-            let calls = ["tx.rows(", "tx.row(", "tx.one(", "tx.run("];
+            let calls = ["tx.rows(", "tx.row(", "tx.one(", "tx.run(", "tx.load("];
             if calls.iter().any(|call| line.contains(call)) {
                 found.insert((name.clone(), index as u64 + 1));
             }
@@ -223,6 +226,26 @@ async fn mail_goes_wrong(app: &TestApp) {
     assert!(app.act(move |tx, _, now| Ok(outbox::renew(tx, &renewed, now)?)).await.unwrap());
     let refused = app.act(move |tx, _, now| Ok(outbox::give_up(tx, &claimed, "no", now)?)).await;
     assert!(refused.unwrap());
+}
+
+async fn rows_are_made_up(app: &TestApp) {
+    let (now, known) = (app.now(), app.customer_row(ALICE).await);
+    let before: Result<u64, Error> = app.db.scan(customers::count).await;
+    let moment = Moment { at: now, noise: 1 << 20 };
+    let erin = Customer { id: moment.id(), email: email("erin@example.com"), ..known };
+    let add = erin.clone();
+    app.act(move |tx, _, _| customers::add_many(tx, std::slice::from_ref(&add))).await.unwrap();
+    let after: Result<u64, Error> = app.db.scan(customers::count).await;
+    assert_eq!(after.unwrap(), before.unwrap() + 1);
+    let reference = Reference::of_number(12_345);
+    let new = app.new_ticket("erin@example.com", "Made up");
+    let mut history = History::begin(&new, reference.clone(), &erin, None, &somebody(), moment);
+    history.note(&somebody(), "A note.".into(), Visibility::Public, moment);
+    history.read();
+    app.act(move |tx, _, _| histories::add(tx, std::slice::from_ref(&history))).await.unwrap();
+    assert_eq!(app.see(&reference).await.note_count, 1);
+    let taken: Result<Vec<u32>, Error> = app.db.scan(histories::taken_references).await;
+    assert!(taken.unwrap().contains(&12_345));
 }
 
 async fn links_end(app: &TestApp) {

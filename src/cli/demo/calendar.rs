@@ -6,36 +6,13 @@ use std::time::Duration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::cli::variety::Variety;
 use crate::clock::Millis;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 /// Milliseconds of a day.
 pub const DAY: i64 = 24 * HOUR;
-
-/// A repeatable source of variety (a linear congruential generator with Knuth's constants).
-/// Nothing depends on its being unpredictable.
-pub struct Variety(u64);
-
-impl Variety {
-    /// The same variety for the same seed.
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// A number from 0 to `limit` − 1.
-    pub fn below(&mut self, limit: i64) -> i64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let high = i64::try_from(self.0 >> 33).unwrap_or(0);
-        high % limit.max(1)
-    }
-
-    /// A number from `from` to `to` − 1.
-    pub fn between(&mut self, from: i64, to: i64) -> i64 {
-        from + self.below(to - from)
-    }
-}
 
 /// Whether staff are at work at `at`: Monday to Friday, 8 to 18.
 pub fn is_working_time(at: Millis) -> bool {

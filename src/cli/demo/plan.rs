@@ -1,9 +1,10 @@
 //! The demo's year: which script happens to whom and when. Pure: the same `now`, the same year.
 
+use crate::cli::variety::Variety;
 use crate::clock::Millis;
 use crate::domain::tickets::Priority;
 
-use super::calendar::{self, DAY, Variety};
+use super::calendar::{self, DAY};
 use super::story::{Client, Company, Script, choose};
 use super::turns;
 

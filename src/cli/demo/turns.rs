@@ -1,8 +1,9 @@
 //! One ticket of the demo from its first answer to its end: who says what, and when.
 
+use crate::cli::variety::Variety;
 use crate::clock::Millis;
 
-use super::calendar::{self, DAY, Variety};
+use super::calendar::{self, DAY};
 use super::plan::{Act, Case};
 use super::story::{Company, Turn, choose};
 

@@ -76,18 +76,8 @@ pub fn resolve(
 ) -> Result<Ticket, Error> {
     let mut ticket = find::take(tx, actor, reference)?;
     let from = ticket.status;
-    if !from.may_become(Status::Resolved) {
-        return Err(Error::TransitionRefused { from, to: Status::Resolved });
-    }
-    set_status(tx, &mut ticket, Status::Resolved)?;
-    ticket.resolution = Some(resolution.to_owned());
-    ticket.resolved_at = Some(now);
-    let draft = Draft {
-        body: Some(resolution.to_owned()),
-        from: Some(from),
-        to: Some(Status::Resolved),
-        ..Draft::new(Kind::Resolution)
-    };
+    let draft = settle(&mut ticket, resolution, now)?;
+    recount(tx, &ticket, from)?;
     entries::record(tx, &mut ticket, actor, draft, now)?;
     store::tickets::update(tx, &ticket)?;
     if notify {
@@ -105,28 +95,52 @@ pub(in crate::domain) fn move_to(
     now: Millis,
 ) -> Result<(), Error> {
     let from = ticket.status;
+    let draft = turn(ticket, to)?;
+    recount(tx, ticket, from)?;
+    entries::record(tx, ticket, actor, draft, now)?;
+    Ok(())
+}
+
+/// What a status that needs no text means for a ticket, and the entry that tells of it.
+pub(in crate::domain) fn turn(ticket: &mut Ticket, to: Status) -> Result<Draft, Error> {
+    let from = ticket.status;
     if !from.may_become(to) {
         return Err(Error::TransitionRefused { from, to });
     }
-    set_status(tx, ticket, to)?;
+    ticket.status = to;
     ticket.resolved_at = None;
     if to != Status::Closed {
         // Reopened: the old resolution stays in the timeline.
         ticket.resolution = None;
     }
-    let draft = Draft { from: Some(from), to: Some(to), ..Draft::new(Kind::StatusChanged) };
-    entries::record(tx, ticket, actor, draft, now)?;
-    Ok(())
+    Ok(Draft { from: Some(from), to: Some(to), ..Draft::new(Kind::StatusChanged) })
 }
 
-fn set_status(tx: &mut Tx<'_>, ticket: &mut Ticket, to: Status) -> Result<(), Error> {
+/// What a resolution means for a ticket, and the entry that tells of it.
+pub(in crate::domain) fn settle(
+    ticket: &mut Ticket,
+    resolution: &str,
+    now: Millis,
+) -> Result<Draft, Error> {
+    let (from, to) = (ticket.status, Status::Resolved);
+    if !from.may_become(to) {
+        return Err(Error::TransitionRefused { from, to });
+    }
+    ticket.status = to;
+    ticket.resolution = Some(resolution.to_owned());
+    ticket.resolved_at = Some(now);
+    let body = Some(resolution.to_owned());
+    Ok(Draft { body, from: Some(from), to: Some(to), ..Draft::new(Kind::Resolution) })
+}
+
+/// Counts a ticket that was `from` as what it is now.
+fn recount(tx: &mut Tx<'_>, ticket: &Ticket, from: Status) -> Result<(), Error> {
     // Always in the same order, so that two tickets of one customer cannot wait for each other.
-    let mut counts = [(ticket.status, -1), (to, 1)];
+    let mut counts = [(from, -1), (ticket.status, 1)];
     counts.sort_unstable_by_key(|(status, _)| status.as_str());
     for (status, change) in counts {
         store::tickets::count(tx, ticket.customer.id, status, change)?;
     }
-    ticket.status = to;
     Ok(())
 }
 

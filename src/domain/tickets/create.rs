@@ -75,9 +75,29 @@ fn insert(
     assignee: Option<Person>,
     now: Millis,
 ) -> Result<Ticket, Error> {
-    let mut ticket = Ticket {
+    let mut ticket = begin(id, Reference::random(), new, customer, assignee, now);
+    // One in a billion is taken per ticket there is: drawing again is enough.
+    for _ in 0..20 {
+        if store::tickets::insert(tx, &ticket)? {
+            return Ok(ticket);
+        }
+        ticket.reference = Reference::random();
+    }
+    Err(DbError::Bug("no free reference was drawn in 20 tries".into()).into())
+}
+
+/// A ticket in whose timeline nothing stands yet.
+pub(in crate::domain) fn begin(
+    id: i64,
+    reference: Reference,
+    new: &NewTicket,
+    customer: Person,
+    assignee: Option<Person>,
+    now: Millis,
+) -> Ticket {
+    Ticket {
         id,
-        reference: Reference::random(),
+        reference,
         subject: new.subject.clone(),
         description: new.description.clone(),
         status: Status::Open,
@@ -93,23 +113,19 @@ fn insert(
         staff_at: now,
         last_entry: 0,
         version: 1,
-    };
-    // One in a billion is taken per ticket there is: drawing again is enough.
-    for _ in 0..20 {
-        if store::tickets::insert(tx, &ticket)? {
-            return Ok(ticket);
-        }
-        ticket.reference = Reference::random();
     }
-    Err(DbError::Bug("no free reference was drawn in 20 tries".into()).into())
 }
 
-/// Keeps what a ticket is found by, beside its entries: reference, subject and description.
+/// Keeps what a ticket is found by, beside its entries.
 pub(super) fn index(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<(), Error> {
-    let Ticket { reference, subject, description, .. } = ticket;
-    let whole = text::fold(&format!("{reference}\n{subject}\n{description}"));
-    store::search::put(tx, ticket.customer.id, ticket.id, 0, true, &whole)?;
+    store::search::put(tx, ticket.customer.id, ticket.id, 0, true, &search_text(ticket))?;
     Ok(())
+}
+
+/// What a ticket is found by, folded: reference, subject and description.
+pub(in crate::domain) fn search_text(ticket: &Ticket) -> String {
+    let Ticket { reference, subject, description, .. } = ticket;
+    text::fold(&format!("{reference}\n{subject}\n{description}"))
 }
 
 /// Refuses a category that is not configured.

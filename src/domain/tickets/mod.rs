@@ -6,10 +6,11 @@ mod create;
 mod find;
 mod list;
 
-pub(in crate::domain) use change::move_to;
 pub use change::{Change, change, resolve};
+pub(in crate::domain) use change::{move_to, settle, turn};
 pub use close::close_due;
 pub use create::{NewTicket, create};
+pub(in crate::domain) use create::{begin, search_text};
 pub(in crate::domain) use find::take;
 pub use find::{detail, find, timeline, version};
 pub use list::{DeskQuery, ListFilter, counts, list, list_for_customer};

@@ -1,0 +1,297 @@
+//! `doorkey generate`: customers and tickets by the hundred thousand, to see how Doorkey does
+//! under load.
+//!
+//! One thread makes the rows while the database takes those before. The same seed gives the same
+//! rows, on every machine and both engines.
+
+mod life;
+mod people;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::mpsc::{self, Receiver};
+
+use super::progress::{Progress, thousands};
+use super::variety::{Variety, mix};
+use super::{CliError, output};
+use crate::app::App;
+use crate::clock::{Clock, Millis};
+use crate::config::Config;
+use crate::db::DbError;
+use crate::domain::histories::{self, History};
+use crate::domain::{Rules, customers, staff};
+use crate::error::Error;
+use crate::ids::Reference;
+use life::Setting;
+use people::People;
+
+/// Tickets in one transaction: few commits, and `serve` is not kept waiting for long.
+const TICKETS_AT_ONCE: u64 = 2_000;
+/// The same for customers.
+const CUSTOMERS_AT_ONCE: u64 = 5_000;
+/// The tickets are of so many days.
+const SPAN: Duration = Duration::from_secs(2 * 365 * 86_400);
+/// Ids of rows count time from 2024 to 2093: all that happens must lie between.
+const EARLIEST: Millis = Millis(1_769_904_000_000);
+const LATEST: Millis = Millis(3_786_912_000_000);
+const OUTSIDE: &str = "the made-up time must end between 2026-02-01 and 2090-01-01; it takes two \
+     years, and rows are numbered from 2024 on";
+/// There are 2^30 references, and those that nobody has are to be found quickly.
+const MOST_TICKETS: u64 = 100_000_000;
+const MOST_CUSTOMERS: u64 = 10_000_000;
+
+/// Fill the database with made-up customers and tickets, for load tests
+///
+/// Nobody is mailed. Few customers have very many tickets, most have few; timelines have from 1 to
+/// 300 entries. The same numbers, seed and end give the same rows. A database that has customers is
+/// refused without --more.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorkey generate --customers 5000 --tickets 100000 --seed 1")]
+pub struct Args {
+    /// How many customers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_CUSTOMERS))]
+    customers: u64,
+    /// How many tickets
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u64).range(0..=MOST_TICKETS))]
+    tickets: u64,
+    /// What decides about everything that could be otherwise
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// The moment at which the made-up time ends, as 2026-11-12T09:00:00Z [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    end: Option<Millis>,
+    /// Add to a database that has customers: others, with other addresses
+    #[arg(long)]
+    more: bool,
+    /// Print one JSON object: {"customers", "tickets", "entries", "seconds", …}
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is to be made.
+#[derive(Debug)]
+struct Plan {
+    seed: u64,
+    people: People,
+    tickets: u64,
+    setting: Setting,
+    begin: Millis,
+    taken: Vec<u32>,
+}
+
+/// Generates and says what that was.
+pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
+    let (json, tickets, customers) = (args.json, args.tickets, args.customers);
+    let app = App::start(config, Clock::System).await?;
+    let started = app.clock.now();
+    let result = fill(&app, args).await;
+    app.db.clone().close().await;
+    let entries = result?;
+    let seconds = app.clock.now().since(started).as_secs_f64();
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a figure for people"
+    )]
+    let rate = (tickets as f64 / seconds.max(0.001)) as u64;
+    let object = json!({
+        "customers": customers, "tickets": tickets, "entries": entries,
+        "seconds": seconds, "tickets_per_second": rate,
+    });
+    let words = format!(
+        "{} customers and {} tickets with {} entries, in {seconds:.1} s: {} tickets a second.",
+        thousands(customers),
+        thousands(tickets),
+        thousands(entries),
+        thousands(rate)
+    );
+    output::answer(json, &object, &words)
+}
+
+/// Fills the database; answers how many entries the tickets have.
+async fn fill(app: &Arc<App>, args: Args) -> Result<u64, CliError> {
+    let plan = Arc::new(plan(app, args).await?);
+    let mut progress = Progress::on_terminal();
+    let mut made = mpsc::channel(2);
+    let maker = Arc::clone(&plan);
+    let making = tokio::task::spawn_blocking(move || maker.make(&made.0));
+    let written = write(app, &plan, &mut made.1, &mut progress).await;
+    // Without a reader the other side ends too.
+    drop(made.1);
+    let made = making.await.map_err(|error| CliError::Failed(error.to_string()))?;
+    let entries = written?;
+    made?;
+    Ok(entries)
+}
+
+async fn plan(app: &Arc<App>, args: Args) -> Result<Plan, CliError> {
+    let before = app.db.scan(|tx| customers::count(tx)).await?;
+    if before > 0 && !args.more {
+        return Err(CliError::Failed(format!(
+            "the database has {} customers; with --more others are added to them, or choose an \
+             empty one with --database-url",
+            thousands(before)
+        )));
+    }
+    let taken = app.db.scan(histories::taken_references).await?;
+    let end = args.end.unwrap_or_else(|| app.clock.now());
+    if !(EARLIEST..=LATEST).contains(&end) {
+        return Err(CliError::Usage(format!("--end: {OUTSIDE}")));
+    }
+    let begin = end.minus(SPAN);
+    let seed = mix(args.seed ^ mix(before));
+    let wanted = people::staff(seed, begin);
+    let add = move |tx: &mut crate::db::Tx<'_>| {
+        let each = wanted.iter().map(|colleague| staff::add_if_missing(tx, colleague));
+        each.collect::<Result<Vec<_>, Error>>()
+    };
+    let staff = app.db.write(add).await.map_err(explain)?;
+    // Rules that a setting could turn off would leave other rows.
+    let rules = Rules { reopen_on_reply: true, ..app.rules.clone() };
+    let setting = Setting { rules, staff, end };
+    let people = People::new(seed, before, args.customers, begin);
+    Ok(Plan { seed, people, tickets: args.tickets, setting, begin, taken })
+}
+
+/// Rows that are written together.
+enum Batch {
+    Customers(Vec<customers::Customer>),
+    Tickets(Vec<History>),
+}
+
+impl Plan {
+    /// Makes all rows in order, until nobody takes them any longer.
+    fn make(&self, made: &mpsc::Sender<Batch>) -> Result<(), Error> {
+        for from in (0..self.people.count()).step_by(usize_of(CUSTOMERS_AT_ONCE)) {
+            let to = (from + CUSTOMERS_AT_ONCE).min(self.people.count());
+            let some = (from..to).map(|index| self.people.customer(index)).collect();
+            if made.blocking_send(Batch::Customers(some)).is_err() {
+                return Ok(());
+            }
+        }
+        let mut references = self.references();
+        for from in (0..self.tickets).step_by(usize_of(TICKETS_AT_ONCE)) {
+            let to = (from + TICKETS_AT_ONCE).min(self.tickets);
+            let some: Result<Vec<History>, Error> =
+                (from..to).zip(&mut references).map(|(index, it)| self.ticket(index, it)).collect();
+            if made.blocking_send(Batch::Tickets(some?)).is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn ticket(&self, index: u64, reference: Reference) -> Result<History, Error> {
+        let mut variety = Variety::of(self.seed ^ 0x71C7, index);
+        let customer = self.people.customer(self.people.somebody(&mut variety));
+        let created = self.created(index, &mut variety);
+        life::live(&self.setting, &customer, reference, created, variety)
+    }
+
+    /// When a ticket is created: later than those before it, and mostly by day.
+    fn created(&self, index: u64, variety: &mut Variety) -> Millis {
+        let (span, tickets) = (SPAN.as_millis(), u128::from(self.tickets.max(1)));
+        let slot = i64::try_from(span / tickets).unwrap_or(1);
+        let place = i64::try_from(span * u128::from(index) / tickets).unwrap_or(0);
+        let even = self.begin.0 + place + variety.far_below(slot);
+        by_day(Millis(even)).min(self.setting.end)
+    }
+
+    /// References in an order that tells nothing, without those that are taken.
+    fn references(&self) -> impl Iterator<Item = Reference> + '_ {
+        let drawn = (0..1 << REFERENCE_BITS).map(|number| scatter(self.seed, number));
+        drawn.filter(|number| self.taken.binary_search(number).is_err()).map(Reference::of_number)
+    }
+}
+
+const REFERENCE_BITS: u32 = 30;
+
+/// Another number of 30 bits for each, by steps that can each be undone.
+fn scatter(seed: u64, number: u32) -> u32 {
+    const MASK: u32 = (1 << REFERENCE_BITS) - 1;
+    let mut bits = number & MASK;
+    for round in 0..4 {
+        let key = u32::try_from(mix(seed ^ round) & u64::from(MASK)).unwrap_or(0);
+        bits = bits.wrapping_mul(0x2C1B_3C6D).wrapping_add(key) & MASK;
+        bits ^= bits >> (REFERENCE_BITS / 2);
+    }
+    bits
+}
+
+/// Moves a moment within its day: three quarters come between 7 and 19 o'clock. Order is kept.
+fn by_day(even: Millis) -> Millis {
+    const DAY: i64 = 86_400_000;
+    /// Of 1,000 moments, how many have passed by which hour.
+    const PASSED: [(i64, i64); 4] = [(0, 0), (60, 7), (880, 19), (1000, 24)];
+    let (day, time) = (even.0.div_euclid(DAY), even.0.rem_euclid(DAY));
+    for pair in PASSED.windows(2) {
+        let ((from, since), (to, until)) = (pair[0], pair[1]);
+        if time * 1000 < to * DAY {
+            let hours = until - since;
+            let part = (time * 1000 - from * DAY) / 1000 * hours * 1000 / (24 * (to - from));
+            return Millis(day * DAY + since * (DAY / 24) + part);
+        }
+    }
+    even
+}
+
+/// Writes what arrives; answers how many entries there were.
+async fn write(
+    app: &Arc<App>,
+    plan: &Plan,
+    made: &mut Receiver<Batch>,
+    progress: &mut Progress,
+) -> Result<u64, CliError> {
+    let (mut customers_done, mut tickets_done, mut entries) = (0, 0, 0);
+    while let Some(batch) = made.recv().await {
+        match batch {
+            Batch::Customers(some) => {
+                customers_done += some.len() as u64;
+                app.db.write(move |tx| customers::add_many(tx, &some)).await.map_err(explain)?;
+            }
+            Batch::Tickets(some) => {
+                tickets_done += some.len() as u64;
+                entries += some.iter().map(|history| history.entries() as u64).sum::<u64>();
+                app.db.write(move |tx| histories::add(tx, &some)).await.map_err(explain)?;
+            }
+        }
+        progress.tell(|| {
+            format!(
+                "{} of {} customers, {} of {} tickets",
+                thousands(customers_done),
+                thousands(plan.people.count()),
+                thousands(tickets_done),
+                thousands(plan.tickets)
+            )
+        });
+    }
+    Ok(entries)
+}
+
+/// A clash is the one failure that another seed mends.
+fn explain(error: Error) -> CliError {
+    match error {
+        Error::Db(DbError::Unique { constraint }) => CliError::Failed(format!(
+            "a row has the same {constraint} already; try again with another --seed"
+        )),
+        other => other.into(),
+    }
+}
+
+/// Reads a moment as RFC 3339 has it.
+fn moment(typed: &str) -> Result<Millis, String> {
+    let at: jiff::Timestamp =
+        typed.parse().map_err(|_| "write it as 2026-11-12T09:00:00Z".to_owned())?;
+    let at = Millis(at.as_millisecond());
+    if (EARLIEST..=LATEST).contains(&at) { Ok(at) } else { Err(OUTSIDE.to_owned()) }
+}
+
+fn usize_of(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
