@@ -9,6 +9,7 @@ mod listen;
 pub mod smtp_url;
 mod sources;
 pub mod systemd;
+mod tls;
 mod values;
 
 use std::fmt;
@@ -24,6 +25,7 @@ pub use listen::Listen;
 use smtp_url::SmtpUrl;
 use sources::Sources;
 use systemd::Inherited;
+pub use tls::Tls;
 pub use values::{PublicUrl, Secret};
 
 /// Every setting, checked.
@@ -31,6 +33,8 @@ pub use values::{PublicUrl, Secret};
 pub struct Config {
     /// Where Doorkey listens and how it is reached.
     pub server: Server,
+    /// HTTPS of our own.
+    pub tls: Tls,
     /// Where the data is.
     pub database: Database,
     /// The folder for what is not in the database. Setting `data_dir`.
@@ -188,6 +192,7 @@ impl Default for Config {
                 trusted_proxies: Vec::new(),
                 metrics_listen: None,
             },
+            tls: Tls::default(),
             database: Database { url: Secret::new("sqlite:data/doorkey.db") },
             data_dir: PathBuf::from("data"),
             mail: Mail {
@@ -255,6 +260,7 @@ impl Config {
                     .unwrap_or_default(),
                 metrics_listen: sources.parsed("metrics_listen", values::address),
             },
+            tls: Tls::take(sources),
             database: Database {
                 url: sources
                     .parsed("database.url", values::database_url)
@@ -296,6 +302,7 @@ impl Config {
                  write for example: Support <support@example.com>",
             );
         }
+        self.tls.check(&self.server.public_url, sources);
         if !self.limits && !self.server.public_url.is_loopback() {
             sources.complain(
                 "limits (DOORKEY_LIMITS) can be off only while public_url is a loopback address, \

@@ -25,4 +25,5 @@ pub mod ids;
 pub mod jobs;
 pub mod mail;
 pub mod store;
+pub mod tls;
 pub mod web;

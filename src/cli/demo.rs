@@ -19,7 +19,8 @@ use std::path::Path;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::{CliError, serve};
+use super::CliError;
+use super::serve::{self, House};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Brand, Config, Database, Flags, Listen, Mail, PublicUrl, Secret, Server};
@@ -74,7 +75,7 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
     let url = app.config.server.public_url.as_str().to_owned();
     let link = ready_link(&app).await?;
     println!("{}", if args.json { as_json(&url, &link) } else { welcome(&url, &link) });
-    let result = serve::answer(app, vec![listener.into()], stop).await;
+    let result = serve::answer(app, House::of(listener.into()), stop).await;
     folder.close()?;
     result
 }
@@ -86,7 +87,9 @@ async fn listen(place: &Listen) -> Result<TcpListener, CliError> {
         CliError::Usage(text.to_owned())
     })?;
     public_url(address)?;
-    TcpListener::bind(address).await.map_err(|error| serve::cannot_listen(place, &error))
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| serve::cannot_listen(place, "--listen", &error))
 }
 
 /// The demo's own settings: of those that were made only where to listen and what to log count,

@@ -39,13 +39,15 @@ impl fmt::Debug for Secret {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     origin: String,
+    host: String,
     https: bool,
     loopback: bool,
 }
 
 impl Default for PublicUrl {
     fn default() -> Self {
-        Self { origin: "http://localhost:8080".to_owned(), https: false, loopback: true }
+        let (origin, host) = ("http://localhost:8080".to_owned(), "localhost".to_owned());
+        Self { origin, host, https: false, loopback: true }
     }
 }
 
@@ -69,7 +71,13 @@ impl PublicUrl {
                 "links in mails must be https unless they lead to this machine; {wanted}"
             ));
         }
-        Ok(Self { origin: url.origin().ascii_serialization(), https, loopback })
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        Ok(Self { origin: url.origin().ascii_serialization(), host, https, loopback })
+    }
+
+    /// The name or address in it, without a port and brackets: `support.example.com`.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// The origin without a slash at its end: `https://support.example.com`.

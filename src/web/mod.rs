@@ -14,6 +14,7 @@ mod places;
 pub mod portal;
 pub mod problem;
 mod proxies;
+pub mod redirect;
 pub mod reply;
 pub mod server;
 pub mod site;
@@ -60,7 +61,7 @@ pub fn edge_with(routes: Router<Shared>, app: Arc<App>, limits: Limits) -> Edge 
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(Shared { app, site: Arc::clone(&site), watch: Arc::default() });
     let router = layers::wrap(router, site, limits, Arc::clone(&headers));
-    Edge { router, limits, headers, uncounted }
+    Edge { router, limits, headers, uncounted, tls: None }
 }
 
 /// A load test comes from one machine.

@@ -17,18 +17,21 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::connection::{Connection, refuse};
+use super::connection::{Connection, refuse, refuse_over_tls};
 use super::ctx::Peer;
 use super::listener::{Accepted, Doors, Listener};
 use super::places::{Place, Places};
 use super::problem::{Problem, ROOM_RETRY};
 use super::wire;
+use crate::tls::Tls;
 
 /// How much of the server one client, or all of them, may hold, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// For a request's head to arrive whole, and for a kept-alive connection to stay idle.
     pub head: Duration,
+    /// For an HTTP/2 connection without a request to stay open; kept-alive HTTP/1.1 has `head`.
+    pub idle: Duration,
     /// For its body to arrive whole.
     pub body: Duration,
     /// For its answer.
@@ -56,6 +59,7 @@ impl Default for Limits {
         Self {
             // A little less than 10 s, so that it is over within 10 s as seen from outside.
             head: Duration::from_millis(9_500),
+            idle: Duration::from_secs(60),
             body: Duration::from_secs(30),
             answer: Duration::from_secs(30),
             drain: Duration::from_millis(7_500),
@@ -80,6 +84,9 @@ pub struct Edge {
     pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// Whose connections are not counted by network.
     pub uncounted: Arc<[IpNet]>,
+    /// How connections to addresses are encrypted, if they are. Those over Unix sockets never
+    /// are: they come from a proxy on this machine.
+    pub tls: Option<Arc<Tls>>,
 }
 
 /// How long a refused client may take to read why, and how many may be told at a time.
@@ -136,20 +143,27 @@ impl Hall {
         let room = self.open.len() < self.edge.limits.connections;
         if let Some(place) = room.then(|| self.places.take(peer)).flatten() {
             let connection = self.connection(peer, place);
-            match accepted {
-                Accepted::Tcp(stream, _) => self.open.spawn(connection.serve(stream)),
-                Accepted::Unix(stream) => self.open.spawn(connection.serve(stream)),
+            match (accepted, self.edge.tls.clone()) {
+                (Accepted::Tcp(stream, _), Some(tls)) => {
+                    self.open.spawn(connection.serve_tls(stream, tls))
+                }
+                (Accepted::Tcp(stream, _), None) => self.open.spawn(connection.serve(stream)),
+                (Accepted::Unix(stream), _) => self.open.spawn(connection.serve(stream)),
             };
         } else if self.refused.len() < REFUSALS {
-            let refusal = full(&self.edge);
+            let (refusal, tls) = (full(&self.edge), self.edge.tls.clone());
             self.refused.spawn(async move {
-                // Whether it was read is the client's affair.
-                let _ = match accepted {
-                    Accepted::Tcp(stream, _) => {
-                        timeout(REFUSAL_TIME, refuse(stream, refusal)).await
+                let told = async {
+                    match (accepted, tls) {
+                        (Accepted::Tcp(stream, _), Some(tls)) => {
+                            refuse_over_tls(stream, &tls, refusal).await
+                        }
+                        (Accepted::Tcp(stream, _), None) => refuse(stream, refusal).await,
+                        (Accepted::Unix(stream), _) => refuse(stream, refusal).await,
                     }
-                    Accepted::Unix(stream) => timeout(REFUSAL_TIME, refuse(stream, refusal)).await,
                 };
+                // Whether it was read is the client's affair.
+                let _ = timeout(REFUSAL_TIME, told).await;
             });
         }
     }

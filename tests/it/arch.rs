@@ -23,9 +23,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &["store", "mail", "db", "clock", "ids", "error", "config"]),
     ("hooks", &["domain", "clock", "ids", "error", "config"]),
     ("app", &["db", "mail", "hooks", "domain", "clock", "ids", "error", "config"]),
+    ("tls", &["clock", "config"]),
     ("jobs", &["app", "domain", "mail", "hooks", "db", "clock", "ids", "error", "config"]),
-    ("web", &["app", "domain", "mail", "hooks", "db", "clock", "ids", "error", "config"]),
-    ("cli", &["app", "domain", "mail", "jobs", "web", "db", "clock", "ids", "error", "config"]),
+    ("web", &["app", "tls", "domain", "mail", "hooks", "db", "clock", "ids", "error", "config"]),
+    (
+        "cli",
+        &["app", "tls", "domain", "mail", "jobs", "web", "db", "clock", "ids", "error", "config"],
+    ),
 ];
 
 /// Who may name another layer's types and call nothing of it: a status, an address, an open

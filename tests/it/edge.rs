@@ -17,18 +17,18 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-const SHORT: Duration = Duration::from_millis(400);
+pub const SHORT: Duration = Duration::from_millis(400);
 /// What may pass beyond a timer on a busy machine.
-const SLACK: Duration = Duration::from_secs(3);
+pub const SLACK: Duration = Duration::from_secs(3);
 
-fn limits() -> Limits {
+pub fn limits() -> Limits {
     Limits { head: SHORT, body: SHORT, answer: 3 * SHORT, drain: 2 * SHORT, ..Limits::default() }
 }
 
-struct Server {
-    address: SocketAddr,
+pub struct Server {
+    pub address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
-    ended: JoinHandle<()>,
+    pub ended: JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
@@ -37,7 +37,11 @@ impl Server {
         Self::start_with(limits, public_url, |_| {}).await
     }
 
-    async fn start_with(limits: Limits, public_url: &str, change: impl FnOnce(&mut Edge)) -> Self {
+    pub async fn start_with(
+        limits: Limits,
+        public_url: &str,
+        change: impl FnOnce(&mut Edge),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("edge.db").display());
         let flags: Flags = vec![("database.url", url), ("public_url", public_url.to_owned())];
@@ -77,7 +81,7 @@ impl Server {
         rest(&mut stream).await
     }
 
-    async fn get(&self, path: &str) -> String {
+    pub async fn get(&self, path: &str) -> String {
         self.send(&format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
     }
 
@@ -90,7 +94,7 @@ impl Server {
         .await
     }
 
-    fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
     }
 }
@@ -129,12 +133,12 @@ async fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-fn status(response: &str) -> u16 {
+pub fn status(response: &str) -> u16 {
     response.split(' ').nth(1).unwrap_or_else(|| panic!("no answer: {response:?}")).parse().unwrap()
 }
 
 /// What every answer must carry, whatever it is about.
-fn assert_dressed(response: &str) {
+pub fn assert_dressed(response: &str) {
     let head = response.split("\r\n\r\n").next().unwrap().to_lowercase();
     for header in [
         "content-security-policy: default-src 'none'; script-src 'self'",
@@ -153,7 +157,7 @@ fn assert_dressed(response: &str) {
     }
 }
 
-fn assert_problem(response: &str, expected: u16, code: &str) {
+pub fn assert_problem(response: &str, expected: u16, code: &str) {
     assert_eq!(status(response), expected, "{response}");
     assert_dressed(response);
     let (head, body) = response.split_once("\r\n\r\n").unwrap();

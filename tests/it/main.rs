@@ -23,6 +23,7 @@ mod customer_import;
 mod edge;
 mod events;
 mod generate;
+mod https;
 mod limits;
 mod links;
 mod mails;

@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod doorkey;
 mod examples;
+mod https;
 mod listening;
 mod mailing;
 pub mod postgres;

@@ -9,6 +9,7 @@
 //! alice.open(&app.mailbox("alice@example.com").link());
 //! ```
 
+pub mod authority;
 pub mod client;
 pub mod desk;
 pub mod dump;

@@ -1,0 +1,117 @@
+//! Everything `serve` listens on, opened before anything else so that what cannot be had is told
+//! at once, and closed together.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::cli::CliError;
+use crate::clock::Clock;
+use crate::config::{Config, Listen};
+use crate::tls::Tls;
+use crate::web;
+use crate::web::listener::Listener;
+use crate::web::server::{Edge, Limits, serve};
+
+/// The doors and how they are locked.
+pub struct House {
+    doors: Vec<Listener>,
+    tls: Option<Arc<Tls>>,
+    redirect: Option<Listener>,
+}
+
+impl House {
+    /// Reads the certificate and opens every listener of the settings.
+    pub(super) async fn open(config: &Config) -> Result<Self, CliError> {
+        let tls = Tls::open(config, Clock::System).map_err(|error| {
+            CliError::Failed(format!(
+                "{error}; look at the settings tls.certificate and tls.key \
+                 (DOORKEY_TLS_CERTIFICATE, DOORKEY_TLS_KEY)"
+            ))
+        })?;
+        let redirect = match &config.tls.redirect_listen {
+            Some(place) => {
+                Some(bind(place, "tls.redirect_listen or DOORKEY_TLS_REDIRECT_LISTEN").await?)
+            }
+            None => None,
+        };
+        Ok(Self { doors: doors(config).await?, tls, redirect })
+    }
+
+    /// One door without a lock.
+    pub fn of(door: Listener) -> Self {
+        Self { doors: vec![door], tls: None, redirect: None }
+    }
+
+    /// Where it listens, for the log.
+    pub(super) fn address(&self) -> String {
+        self.doors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Answers at every door until `stop`, then lets running requests finish.
+    pub(super) async fn serve(self, app: &Arc<App>, stop: impl Future<Output = ()>) {
+        let stopping = watch::Sender::new(false);
+        let stopped = || {
+            let mut stopping = stopping.subscribe();
+            async move {
+                // The sender lives as long as this function.
+                let _ = stopping.wait_for(|stop| *stop).await;
+            }
+        };
+        let limits = Limits::default();
+        let edge = Edge { tls: self.tls.clone(), ..web::edge(Arc::clone(app), limits) };
+        let redirect = async {
+            if let Some(listener) = self.redirect {
+                let edge = web::redirect::edge(&app.config, limits);
+                serve(vec![listener], edge, stopped()).await;
+            }
+        };
+        let keep = async {
+            if let Some(tls) = &self.tls {
+                tokio::select! {
+                    () = tls.keep() => {}
+                    () = stopped() => {}
+                }
+            }
+        };
+        let stop = async {
+            stop.await;
+            stopping.send_replace(true);
+        };
+        tokio::join!(serve(self.doors, edge, stopped()), redirect, keep, stop);
+    }
+}
+
+/// The sockets that systemd opened, or else the place that the settings name.
+async fn doors(config: &Config) -> Result<Vec<Listener>, CliError> {
+    match config.server.inherited.as_slice() {
+        [] => Ok(vec![bind(&config.server.listen, "--listen or DOORKEY_LISTEN").await?]),
+        inherited => {
+            let listeners: Result<Vec<_>, _> = inherited.iter().map(Listener::inherit).collect();
+            listeners.map_err(|error| {
+                CliError::Failed(format!("cannot listen on systemd's sockets: {error}"))
+            })
+        }
+    }
+}
+
+async fn bind(place: &Listen, setting: &str) -> Result<Listener, CliError> {
+    Listener::bind(place).await.map_err(|error| cannot_listen(place, setting, &error))
+}
+
+/// Says what to do about a place that cannot be listened on.
+pub fn cannot_listen(place: &Listen, setting: &str, error: &io::Error) -> CliError {
+    let advice = match (place, error.kind()) {
+        (Listen::Address(_), io::ErrorKind::PermissionDenied) => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE, or a socket that systemd opens"
+        }
+        (Listen::Address(_), _) => "stop what listens there",
+        (Listen::Unix(_), _) => "its folder must be there and be ours to write in",
+    };
+    CliError::Failed(format!(
+        "cannot listen on {place}: {error}; {advice}, or choose another place with {setting}"
+    ))
+}
