@@ -122,7 +122,12 @@ impl From<StartError> for CliError {
 
 impl From<DbError> for CliError {
     fn from(error: DbError) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            DbError::Unavailable(_) => {
+                Self::Failed(format!("{error}; look at the setting database.url"))
+            }
+            other => Self::Failed(other.to_string()),
+        }
     }
 }
 
@@ -184,8 +189,16 @@ pub fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> Result<(), CliError> {
+    let settings = cli.settings.flags();
+    if let (Command::Demo(_), Some((name, _))) = (&cli.command, settings.first()) {
+        let flag = name.replace(['.', '_'], "-");
+        return Err(CliError::Usage(format!(
+            "demo runs on data and settings of its own that vanish with it; leave --{flag} out, \
+             or run doorkey serve"
+        )));
+    }
     let mut flags = cli.command.flags();
-    flags.extend(cli.settings.flags());
+    flags.extend(settings);
     let config = Config::of_process(flags)?;
     // What Doorkey writes is for its own eyes: tickets, notes, addresses.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);

@@ -166,3 +166,15 @@ fn durations_have_a_number_and_a_unit() {
         assert!(values::duration(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn a_level_that_does_not_exist_is_refused_and_not_taken_for_silence() {
+    for good in ["info", "WARN", "off", "info,doorkey::db=trace", "doorkey=debug"] {
+        assert!(Config::load(vec![("log", good.to_owned())], []).is_ok(), "{good}");
+    }
+    for bad in ["inof", "zzz", "info,inof", "verbose"] {
+        let error = Config::load(vec![("log", bad.to_owned())], []).err();
+        let error = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("log") && error.contains("write error"), "{bad}: {error}");
+    }
+}

@@ -219,9 +219,17 @@ pub(super) fn card(value: toml::Value) -> Result<Card, String> {
 }
 
 pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let wanted = "write error, warn, info, debug or trace, or for a part doorkey::db=trace";
+    // A bare word that is no level would be taken for a part of the program, and silence the rest.
+    let is_level = |part: &str| LEVELS.contains(&part.to_ascii_lowercase().as_str());
+    let known = |part: &str| is_level(part.trim()) || part.contains('=');
+    if !text.split(',').all(known) {
+        return Err(format!("{text} is no level; {wanted}"));
+    }
     match tracing_subscriber::EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(format!("{error}; write error, warn, info, debug or trace")),
+        Err(error) => Err(format!("{error}; {wanted}")),
     }
 }
 

@@ -105,6 +105,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
 /// Named values, each taken once, and what was wrong with them.
 #[derive(Debug, Default)]
 pub struct Fields {
+    is_query: bool,
     prefix: String,
     values: BTreeMap<String, Value>,
     errors: Vec<FieldError>,
@@ -125,7 +126,7 @@ impl Fields {
 
     /// Reads a query string. An empty value is as good as none: forms send all their fields.
     pub fn query(query: &str) -> Self {
-        let mut fields = Self::default();
+        let mut fields = Self { is_query: true, ..Self::default() };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match (decode(name), decode(value)) {
@@ -231,43 +232,43 @@ impl Fields {
     }
 
     /// One of a closed list of words that must be there.
-    pub fn word<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        self.required(name, |name, word| parse(word).ok_or_else(|| unknown_value(name)))
+    pub fn word<T: Copy>(
+        &mut self,
+        name: &str,
+        all: &[T],
+        as_str: impl Fn(T) -> &'static str,
+    ) -> Option<T> {
+        self.required(name, |name, word| find(name, word, all, as_str))
     }
 
     /// One of a closed list of words that may be left out.
-    pub fn optional_word<T>(
+    pub fn optional_word<T: Copy>(
         &mut self,
         name: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
+        all: &[T],
+        as_str: impl Fn(T) -> &'static str,
     ) -> Option<T> {
-        self.optional(name, |name, word| parse(word).ok_or_else(|| unknown_value(name)))
+        self.optional(name, |name, word| find(name, word, all, as_str))
     }
 
     /// A list of words of a closed list, each once; `None` if it is absent or null.
-    pub fn optional_words<T: PartialEq>(
+    pub fn optional_words<T: Copy + PartialEq>(
         &mut self,
         name: &str,
-        parse: impl Fn(&str) -> Option<T>,
+        all: &[T],
+        as_str: impl Fn(T) -> &'static str,
     ) -> Option<Vec<T>> {
-        let Value::Array(items) = self.take(name)? else {
-            self.wrong(name, FieldCode::Malformed, "This must be a list of texts.");
-            return None;
+        let full = format!("{}{name}", self.prefix);
+        let items = match self.take(name)? {
+            Value::Array(items) => items,
+            _ => return self.keep(Err(no_list(&full))),
         };
         let mut words = Vec::new();
         for item in items {
-            match item.as_str().map(&parse) {
-                Some(Some(word)) if words.contains(&word) => {}
-                Some(Some(word)) => words.push(word),
-                Some(None) => {
-                    let full = format!("{}{name}", self.prefix);
-                    self.errors.push(unknown_value(&full));
-                    return None;
-                }
-                None => {
-                    self.wrong(name, FieldCode::Malformed, "This must be a list of texts.");
-                    return None;
-                }
+            let word = item.as_str().ok_or_else(|| no_list(&full));
+            let word = self.keep(word.and_then(|word| find(&full, word, all, &as_str)))?;
+            if !words.contains(&word) {
+                words.push(word);
             }
         }
         Some(words)
@@ -283,8 +284,8 @@ impl Fields {
         match self.take(name)? {
             Value::Bool(yes) => Some(yes),
             // A query string has no booleans, only their names.
-            Value::String(text) if text == "true" => Some(true),
-            Value::String(text) if text == "false" => Some(false),
+            Value::String(text) if self.is_query && text == "true" => Some(true),
+            Value::String(text) if self.is_query && text == "false" => Some(false),
             _ => {
                 self.wrong(name, FieldCode::Malformed, "This must be true or false.");
                 None
@@ -375,8 +376,22 @@ impl Fields {
     }
 }
 
-fn unknown_value(name: &str) -> FieldError {
-    FieldError::new(name, FieldCode::UnknownValue, "This is none of the values allowed here.")
+/// The value that `word` stands for.
+fn find<T: Copy>(
+    name: &str,
+    word: &str,
+    all: &[T],
+    as_str: impl Fn(T) -> &'static str,
+) -> Result<T, FieldError> {
+    all.iter().copied().find(|it| as_str(*it) == word).ok_or_else(|| {
+        let known: Vec<&str> = all.iter().map(|it| as_str(*it)).collect();
+        let message = format!("This must be one of: {}.", known.join(", "));
+        FieldError::new(name, FieldCode::UnknownValue, message)
+    })
+}
+
+fn no_list(name: &str) -> FieldError {
+    FieldError::new(name, FieldCode::Malformed, "This must be a list of texts.")
 }
 
 /// Undoes the encoding of `application/x-www-form-urlencoded`; `None` if that is not UTF-8.

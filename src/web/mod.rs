@@ -37,6 +37,8 @@ pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(hub::show))
         .route("/admin", get(hub::admin))
+        // Mails to staff lead below it.
+        .route("/admin/{*rest}", get(hub::admin))
         .merge(portal::routes())
         .merge(dev::routes())
         .route("/assets/{file}", get(assets::show))

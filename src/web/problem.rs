@@ -83,7 +83,7 @@ impl Problem {
 
     /// Doorkey cannot do it now; the same request may work in a moment.
     pub fn unavailable(retry_after: Duration) -> Self {
-        let detail = "Doorkey is busy. Please try again in a moment.";
+        let detail = "This cannot be done at the moment. Please try again shortly.";
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
         Self { retry_after: Some(retry_after), ..problem }
     }

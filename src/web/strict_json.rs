@@ -73,9 +73,22 @@ impl<'de> Visitor<'de> for StrictVisitor {
             if values.contains_key(&name) {
                 return Err(A::Error::custom("a name comes twice in one object"));
             }
-            let Strict(value) = fields.next_value()?;
+            let Strict(value) =
+                fields.next_value().map_err(|error| A::Error::custom(within(&name, &error)))?;
             values.insert(name, value);
         }
         Ok(Value::Object(values))
+    }
+}
+
+/// How an error begins that names its field.
+const FIELD: &str = "in the field ";
+
+/// Names the field in which reading broke off, from the outermost: `customer.email`.
+fn within(name: &str, error: &impl fmt::Display) -> String {
+    let said = error.to_string();
+    match said.strip_prefix(FIELD) {
+        Some(inner) => format!("{FIELD}{name}.{inner}"),
+        None => format!("{FIELD}{name}: {said}"),
     }
 }

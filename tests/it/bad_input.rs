@@ -277,7 +277,9 @@ async fn wrong_types(operation: &Operation, name: &str, kind: Kind) {
     }
     match kind {
         Kind::Boolean => {
-            for value in [json!("yes"), json!(""), json!("\0"), json!(0)] {
+            for value in
+                [json!("yes"), json!("true"), json!("false"), json!(""), json!("\0"), json!(0)]
+            {
                 operation.refuses(name, Some(value), "malformed").await;
             }
         }

@@ -426,3 +426,21 @@ fn commands_work_while_the_server_runs_and_many_at_once() {
     assert_eq!(count(&doorkey, "links"), 8);
     assert!(doorkey.readiness().starts_with("HTTP/1.1 200 "));
 }
+
+#[test]
+fn the_demo_refuses_settings_that_it_would_not_keep() {
+    let doorkey = set_up();
+    for flag in
+        ["--database-url=sqlite:keep.db", "--data-dir=keep", "--public-url=https://a.example"]
+    {
+        let said = fail(&doorkey, &["demo", flag], 2);
+        assert!(said.contains(flag.split('=').next().unwrap()), "{said}");
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_used_names_its_setting() {
+    let doorkey = set_up();
+    let said = fail(&doorkey, &["migrate", "--database-url", "postgres://x@127.0.0.1:1/x"], 1);
+    assert!(said.contains("database.url"), "{said}");
+}

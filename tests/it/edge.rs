@@ -311,6 +311,8 @@ async fn every_answer_is_dressed() {
     let answer = server.get("/api/echo").await;
     assert_problem(&answer, 405, "method_not_allowed");
     assert!(answer.contains("allow: POST"), "{answer}");
+    let desk = server.get("/admin/tickets/TKT-7K3M9Q").await;
+    assert_eq!(status(&desk), 200, "mails to staff lead here");
     for path in ["/nothing", "//api", "/portal/..;/admin", "/%ff"] {
         let page = server.get(path).await;
         assert_eq!(status(&page), 404, "{path}");

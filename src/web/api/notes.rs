@@ -54,7 +54,7 @@ pub async fn add(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> R
     let key = ctx.idempotency_key()?;
     let mut fields = body.json()?;
     let text = fields.text("body", text::NOTE);
-    let visibility = fields.word("visibility", Visibility::parse);
+    let visibility = fields.word("visibility", &Visibility::ALL, Visibility::as_str);
     let notify = fields.boolean("notify", true);
     let note = fields
         .finish_with(|| visibility.map(|visibility| NewNote { body: text, visibility, notify }))?;

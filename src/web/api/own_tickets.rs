@@ -36,7 +36,7 @@ pub async fn list(ctx: Ctx, Query(fields): Query) -> Reply {
 /// What of their tickets a customer asks for, read from a query string.
 pub fn filter(mut fields: Fields) -> Result<ListFilter, Error> {
     let filter = ListFilter {
-        status: fields.optional_word("status", Status::parse),
+        status: fields.optional_word("status", &Status::ALL, Status::as_str),
         query: fields.optional_line("q", text::QUERY),
         cursor: fields.optional_string("cursor"),
         limit: fields.limit(),

@@ -25,13 +25,13 @@ use crate::web::reply::{self, Reply};
 pub async fn list(ctx: Ctx, Query(mut fields): Query) -> Reply {
     program(&ctx, Role::Technician).await?;
     let query = DeskQuery {
-        status: fields.optional_word("status", Status::parse),
-        priority: fields.optional_word("priority", Priority::parse),
+        status: fields.optional_word("status", &Status::ALL, Status::as_str),
+        priority: fields.optional_word("priority", &Priority::ALL, Priority::as_str),
         category: fields.optional_line("category", text::NAME),
         assignee: fields.optional("assignee", email_field),
         customer: fields.optional("customer", email_field),
         query: fields.optional_line("q", text::QUERY),
-        sort: fields.optional_word("sort", Sort::parse).unwrap_or_default(),
+        sort: fields.optional_word("sort", &Sort::ALL, Sort::as_str).unwrap_or_default(),
         cursor: fields.optional_string("cursor"),
         limit: fields.limit(),
     };
@@ -76,7 +76,8 @@ fn new_ticket(mut fields: Fields) -> Result<NewTicket, Error> {
     });
     let subject = fields.line("subject", text::SUBJECT);
     let description = fields.text("description", text::DESCRIPTION);
-    let priority = fields.optional_word("priority", Priority::parse).unwrap_or_default();
+    let priority =
+        fields.optional_word("priority", &Priority::ALL, Priority::as_str).unwrap_or_default();
     let category = fields.optional_line("category", text::NAME);
     let assignee = fields.optional("assignee", email_field);
     let notify = fields.boolean("notify", true);
@@ -118,8 +119,8 @@ pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -
     let mut fields = body.json()?;
     fields.refuse_null(&["status", "priority", "subject", "notify"]);
     let change = Change {
-        status: fields.optional_word("status", Status::parse),
-        priority: fields.optional_word("priority", Priority::parse),
+        status: fields.optional_word("status", &Status::ALL, Status::as_str),
+        priority: fields.optional_word("priority", &Priority::ALL, Priority::as_str),
         category: fields
             .nullable("category", |name, typed| text::parse_line(name, typed, text::REQUIRED_NAME)),
         assignee: fields.nullable("assignee", email_field),

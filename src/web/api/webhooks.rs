@@ -44,7 +44,8 @@ pub async fn add(ctx: Ctx, body: Body) -> Reply {
     let allow = &ctx.app.config.webhooks.allow;
     let url = fields.required("url", |name, typed| webhooks::parse_url(name, typed, allow));
     let about = fields.optional_line("description", text::NAME).unwrap_or_default();
-    let kinds = fields.optional_words("events", EventKind::parse).unwrap_or_default();
+    let kinds =
+        fields.optional_words("events", &EventKind::ALL, EventKind::as_str).unwrap_or_default();
     let new = fields.finish_with(|| url.map(|url| NewWebhook { url, about, kinds }))?;
     let now = ctx.now;
     let made = ctx.app.db.write(move |tx| webhooks::create(tx, &new, now)).await?;
@@ -88,7 +89,7 @@ pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -
     let change = WebhookChange {
         url: fields.optional("url", |name, typed| webhooks::parse_url(name, typed, allow)),
         about: fields.optional_line("description", text::NAME),
-        kinds: fields.optional_words("events", EventKind::parse),
+        kinds: fields.optional_words("events", &EventKind::ALL, EventKind::as_str),
         active: fields.optional_boolean("active"),
     };
     fields.finish()?;

@@ -22,7 +22,10 @@ fn error(name: &str, code: FieldCode) -> (String, FieldCode) {
 fn fields_are_taken_by_type() {
     let mut fields = json(r#"{"body": "a\r\nb ", "visibility": "public", "notify": false}"#);
     assert_eq!(fields.text("body", 1..=2000), "a\nb");
-    assert_eq!(fields.word("visibility", Visibility::parse), Some(Visibility::Public));
+    assert_eq!(
+        fields.word("visibility", &Visibility::ALL, Visibility::as_str),
+        Some(Visibility::Public)
+    );
     assert!(!fields.boolean("notify", true));
     assert!(fields.boolean("absent", true));
     fields.finish().expect("nothing wrong");
@@ -37,7 +40,7 @@ fn every_mistake_is_told_at_once() {
     fields.line("subject", 1..=200);
     fields.text("body", 1..=10);
     fields.text("description", 1..=10);
-    fields.word("visibility", Visibility::parse);
+    fields.word("visibility", &Visibility::ALL, Visibility::as_str);
     fields.boolean("notify", true);
     fields.object("customer", |inner| {
         inner.string("email");
@@ -86,7 +89,7 @@ fn null_and_absent_are_told_apart_where_it_matters() {
 #[test]
 fn required_fields_come_together_at_the_end() {
     let mut fields = json(r#"{"visibility": "internal"}"#);
-    let visibility = fields.word("visibility", Visibility::parse);
+    let visibility = fields.word("visibility", &Visibility::ALL, Visibility::as_str);
     let made = fields.finish_with(|| Some((visibility?, 1)));
     assert_eq!(made.expect("made"), (Visibility::Internal, 1));
 }
@@ -164,5 +167,19 @@ fn a_wrong_query_names_the_field() {
         let mut query = Fields::query(text);
         query.limit();
         assert_eq!(errors(query), [error(name, code)], "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named_by_its_field() {
+    for (body, field) in [
+        (r#"{"subject": "\ud800"}"#.as_bytes(), "in the field subject: "),
+        (b"{\"subject\": \"\xff\xfe\"}", "in the field subject: "),
+        (br#"{"customer": {"name": "\udc00"}}"#, "in the field customer.name: "),
+        (br#"{"notify": 1e999}"#, "in the field notify: "),
+    ] {
+        let problem = Fields::json(body).expect_err("no JSON");
+        assert_eq!(problem.code, "malformed_json");
+        assert!(problem.detail.contains(field), "{}", problem.detail);
     }
 }

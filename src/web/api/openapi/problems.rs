@@ -89,7 +89,12 @@ const ANSWERS: &[Answer] = &[
         &["transition_refused"],
         "A ticket of this status cannot get that one.",
     ),
-    ("TooLarge", 413, &["too_large"], "The body is larger than 32 KiB."),
+    (
+        "TooLarge",
+        413,
+        &["too_large"],
+        "The body is larger than 32 KiB, or below `/api/v1/tickets` than 256 KiB.",
+    ),
     (
         "UnsupportedMediaType",
         415,
