@@ -6,6 +6,7 @@
 //! place it stands in and what to write instead.
 
 mod listen;
+pub mod settings;
 pub mod smtp_url;
 mod sources;
 pub mod systemd;
@@ -22,6 +23,7 @@ use ipnet::IpNet;
 use crate::domain::Rules;
 use crate::domain::email::Email;
 pub use listen::Listen;
+use settings::Effective;
 use smtp_url::SmtpUrl;
 use sources::Sources;
 use systemd::Inherited;
@@ -53,6 +55,8 @@ pub struct Config {
     pub limits: bool,
     /// What is logged.
     pub log: Log,
+    /// Every setting as it holds, for people: secrets are masked.
+    pub effective: Vec<Effective>,
 }
 
 /// Where events are sent.
@@ -212,6 +216,7 @@ impl Default for Config {
             webhooks: Webhooks::default(),
             limits: rules.limits,
             log: Log { filter: "info".to_owned(), format: None },
+            effective: Vec::new(),
         }
     }
 }
@@ -250,6 +255,7 @@ impl Config {
         let default = Self::default();
         let data_dir = sources.text("data_dir").map_or(default.data_dir, PathBuf::from);
         let database = format!("sqlite:{}", data_dir.join("doorkey.db").display());
+        let effective = sources.effective(&database);
         Self {
             server: Server {
                 listen: sources.parsed("listen", Listen::parse).unwrap_or(default.server.listen),
@@ -291,6 +297,7 @@ impl Config {
                 filter: sources.parsed("log", values::log_filter).unwrap_or(default.log.filter),
                 format: sources.parsed("log_format", values::log_format),
             },
+            effective,
         }
     }
 

@@ -6,6 +6,8 @@
 
 pub mod api_key;
 pub mod arguments;
+pub mod completions;
+pub mod config;
 pub mod customer;
 pub mod customer_import;
 pub mod demo;
@@ -70,6 +72,9 @@ enum Command {
     Customer(customer::Args),
     Ticket(ticket::Args),
     ApiKey(api_key::Args),
+    Config(config::Args),
+    Completions(completions::Args),
+    Man(completions::ManArgs),
     Generate(generate::Args),
 }
 
@@ -92,6 +97,9 @@ impl Command {
             Self::Customer(args) => customer::run(args, config).await,
             Self::Ticket(args) => ticket::run(args, config).await,
             Self::ApiKey(args) => api_key::run(args, config).await,
+            Self::Config(args) => config::run(&args, &config),
+            Self::Completions(args) => completions::run(&args),
+            Self::Man(args) => completions::man(&args),
             Self::Generate(args) => generate::run(args, config).await,
         }
     }
@@ -189,6 +197,12 @@ pub fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> Result<(), CliError> {
+    // These are asked for while the program is installed, before there are settings.
+    match &cli.command {
+        Command::Completions(args) => return completions::run(args),
+        Command::Man(args) => return completions::man(args),
+        _ => {}
+    }
     let settings = cli.settings.flags();
     if let (Command::Demo(_), Some((name, _))) = (&cli.command, settings.first()) {
         let flag = name.replace(['.', '_'], "-");

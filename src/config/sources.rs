@@ -6,55 +6,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::settings::{Effective, SETTINGS};
 use super::{ConfigError, Flags};
-
-/// A setting's names.
-struct Key {
-    /// In the file and in errors.
-    name: &'static str,
-    /// In the environment; empty for what only the file can say.
-    variable: &'static str,
-    /// Whether `{variable}_FILE` may name a file that holds the value.
-    secret: bool,
-}
-
-const fn key(name: &'static str, variable: &'static str) -> Key {
-    Key { name, variable, secret: false }
-}
-
-const fn secret(name: &'static str, variable: &'static str) -> Key {
-    Key { name, variable, secret: true }
-}
-
-/// Every setting there is.
-const KEYS: &[Key] = &[
-    key("listen", "DOORKEY_LISTEN"),
-    key("public_url", "DOORKEY_PUBLIC_URL"),
-    key("trusted_proxies", "DOORKEY_TRUSTED_PROXIES"),
-    key("metrics_listen", "DOORKEY_METRICS_LISTEN"),
-    key("tls.certificate", "DOORKEY_TLS_CERTIFICATE"),
-    key("tls.key", "DOORKEY_TLS_KEY"),
-    key("tls.redirect_listen", "DOORKEY_TLS_REDIRECT_LISTEN"),
-    secret("database.url", "DOORKEY_DATABASE_URL"),
-    key("data_dir", "DOORKEY_DATA_DIR"),
-    secret("mail.smtp_url", "DOORKEY_SMTP_URL"),
-    key("mail.from", "DOORKEY_MAIL_FROM"),
-    key("mail.staff_inbox", "DOORKEY_MAIL_STAFF_INBOX"),
-    key("mail.on_status_change", "DOORKEY_MAIL_ON_STATUS_CHANGE"),
-    key("brand.name", "DOORKEY_BRAND_NAME"),
-    key("brand.colour", "DOORKEY_BRAND_COLOUR"),
-    key("brand.phone", "DOORKEY_BRAND_PHONE"),
-    key("brand.hours", "DOORKEY_BRAND_HOURS"),
-    key("brand.cards", ""),
-    key("portal.link_ttl", "DOORKEY_PORTAL_LINK_TTL"),
-    key("tickets.reopen_on_reply", "DOORKEY_TICKETS_REOPEN_ON_REPLY"),
-    key("tickets.auto_close_days", "DOORKEY_TICKETS_AUTO_CLOSE_DAYS"),
-    key("tickets.categories", "DOORKEY_TICKETS_CATEGORIES"),
-    key("webhooks.allow", "DOORKEY_WEBHOOKS_ALLOW"),
-    key("limits", "DOORKEY_LIMITS"),
-    key("log", "DOORKEY_LOG"),
-    key("log_format", "DOORKEY_LOG_FORMAT"),
-];
 
 /// Names the settings file; not itself a setting.
 const FILE_VARIABLE: &str = "DOORKEY_CONFIG";
@@ -122,17 +75,17 @@ impl Sources {
     }
 
     fn read_variable(&mut self, variable: String, value: String) {
-        if let Some(key) = KEYS.iter().find(|key| key.variable == variable) {
+        if let Some(key) = SETTINGS.iter().find(|key| key.variable == variable) {
             return self.put(key.name, variable, Value::String(value));
         }
         let base = variable.strip_suffix("_FILE");
-        if let Some(key) = KEYS.iter().find(|key| key.secret && Some(key.variable) == base) {
+        if let Some(key) = SETTINGS.iter().find(|key| key.secret && Some(key.variable) == base) {
             return match fs::read_to_string(&value) {
                 Ok(text) => self.put(key.name, variable, Value::String(text.trim_end().to_owned())),
                 Err(error) => self.complain(format!("{variable}: cannot read {value}: {error}")),
             };
         }
-        let known = KEYS.iter().map(|key| key.variable).chain([FILE_VARIABLE]);
+        let known = SETTINGS.iter().map(|key| key.variable).chain([FILE_VARIABLE]);
         let nearest = nearest(&variable, known);
         self.complain(format!("{variable} is not a setting; did you mean {nearest}?"));
     }
@@ -160,21 +113,38 @@ impl Sources {
         for (word, value) in table {
             let name = format!("{prefix}{word}");
             let section = format!("{name}.");
-            match (KEYS.iter().find(|key| key.name == name), value) {
+            match (SETTINGS.iter().find(|key| key.name == name), value) {
                 (Some(key), value) => self.put(key.name, format!("{path}: {name}"), value),
                 (None, Value::Table(inner))
-                    if KEYS.iter().any(|key| key.name.starts_with(&section)) =>
+                    if SETTINGS.iter().any(|key| key.name.starts_with(&section)) =>
                 {
                     self.read_table(path, &section, inner);
                 }
                 (None, _) => {
-                    let nearest = nearest(&name, KEYS.iter().map(|key| key.name));
+                    let nearest = nearest(&name, SETTINGS.iter().map(|key| key.name));
                     self.complain(format!(
                         "{path}: {name} is not a setting; did you mean {nearest}?"
                     ));
                 }
             }
         }
+    }
+
+    /// What holds for each setting, and where it was said. `data_dir` moves the default of the
+    /// database.
+    pub(super) fn effective(&self, database_default: &str) -> Vec<Effective> {
+        let holds = SETTINGS.iter().map(|setting| {
+            let (value, from) = match self.found.get(setting.name) {
+                Some(found) => (in_words(&found.value), found.place.clone()),
+                None if setting.name == "database.url" => {
+                    (database_default.to_owned(), "default".to_owned())
+                }
+                None => (setting.default.to_owned(), "default".to_owned()),
+            };
+            let value = setting.shown(&value);
+            Effective { name: setting.name, variable: setting.variable, value, from }
+        });
+        holds.collect()
     }
 
     /// Whether anybody said anything about `name`.
@@ -255,6 +225,15 @@ impl Sources {
     /// All complaints, if there are any.
     pub(super) fn finish(self) -> Result<(), ConfigError> {
         if self.complaints.is_empty() { Ok(()) } else { Err(ConfigError(self.complaints)) }
+    }
+}
+
+/// A value on one line; lists with commas.
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(", "),
+        Value::Table(table) => table.values().map(in_words).collect::<Vec<_>>().join(" / "),
+        single => scalar(single).unwrap_or_default(),
     }
 }
 

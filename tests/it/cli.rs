@@ -444,3 +444,40 @@ fn a_database_that_cannot_be_used_names_its_setting() {
     let said = fail(&doorkey, &["migrate", "--database-url", "postgres://x@127.0.0.1:1/x"], 1);
     assert!(said.contains("database.url"), "{said}");
 }
+
+#[test]
+fn the_settings_that_hold_are_shown_without_secrets() {
+    let doorkey = Doorkey::prepare(&[
+        ("DOORKEY_SMTP_URL", "smtp://mailer:hunter2@mail.rfs.example:587"),
+        ("DOORKEY_MAIL_FROM", "RFS <support@rfs.example>"),
+        ("DOORKEY_TICKETS_CATEGORIES", "Alarm,CCTV"),
+    ]);
+    let shown = doorkey.cli(&["config", "--data-dir", "elsewhere"]);
+    let find = |name: &str| {
+        let all = shown["settings"].as_array().unwrap().iter();
+        all.clone().find(|it| it["name"] == name).unwrap().clone()
+    };
+    let smtp = find("mail.smtp_url");
+    assert_eq!(smtp["value"], "smtp://mailer:***@mail.rfs.example:587");
+    assert_eq!(smtp["from"], "DOORKEY_SMTP_URL");
+    assert_eq!(
+        (&find("data_dir")["value"], &find("data_dir")["from"]),
+        (&json!("elsewhere"), &json!("--data-dir"))
+    );
+    assert_eq!(find("portal.link_ttl")["from"], "default");
+    let people = say(&doorkey, &["config"]);
+    assert!(!people.contains("hunter2") && people.contains("mail.smtp_url"), "{people}");
+}
+
+#[test]
+fn shells_and_man_know_every_command() {
+    let doorkey = Doorkey::prepare(&[("DOORKEY_LISTEN", "nonsense")]);
+    for shell in ["bash", "zsh", "fish"] {
+        let text = say(&doorkey, &["completions", shell]);
+        assert!(text.contains("api-key") && text.contains("doorkey"), "{shell}");
+    }
+    let page = say(&doorkey, &["man"]);
+    for command in ["DOORKEY SERVE", "DOORKEY CUSTOMER LINK", "DOORKEY API\\-KEY"] {
+        assert!(page.contains(command) || page.contains(&command.replace("\\-", "-")), "{command}");
+    }
+}

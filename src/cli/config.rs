@@ -1,0 +1,32 @@
+//! `doorkey config`: the settings that hold, and where each was said.
+
+use serde_json::json;
+
+use super::{CliError, output};
+use crate::config::{Config, settings};
+
+/// Show the settings that hold and where each was said, secrets masked
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorkey config --json")]
+pub struct Args {
+    /// Print one JSON object: {"settings": [{"name", "variable", "value", "from"}]}
+    #[arg(long)]
+    json: bool,
+    /// Print the reference of all settings, in Markdown
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+}
+
+/// Shows them.
+pub fn run(args: &Args, config: &Config) -> Result<(), CliError> {
+    if args.markdown {
+        return output::answer(false, &(), settings::markdown().trim_end());
+    }
+    let rows: Vec<[String; 3]> = config
+        .effective
+        .iter()
+        .map(|it| [it.name.to_owned(), it.value.clone(), it.from.clone()])
+        .collect();
+    let words = output::table(["SETTING", "VALUE", "FROM"], &rows);
+    output::answer(args.json, &json!({ "settings": config.effective }), &words)
+}

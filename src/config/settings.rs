@@ -1,0 +1,304 @@
+//! The table of settings: names, defaults and what each is for. Whatever lists settings (the
+//! reader, `doorkey config`, docs/SETTINGS.md) goes through it.
+
+use std::fmt::Write as _;
+
+use url::Url;
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// In the file and in errors.
+    pub name: &'static str,
+    /// In the environment; empty for what only the file can say.
+    pub variable: &'static str,
+    /// Whether it may hold a secret: then it is shown masked, and `{variable}_FILE` may name a file
+    /// that holds it.
+    pub secret: bool,
+    /// What holds without it; empty for nothing.
+    pub default: &'static str,
+    /// What it is for, in Markdown.
+    pub about: &'static str,
+}
+
+const fn key(
+    name: &'static str,
+    variable: &'static str,
+    default: &'static str,
+    about: &'static str,
+) -> Setting {
+    Setting { name, variable, secret: false, default, about }
+}
+
+const fn secret(
+    name: &'static str,
+    variable: &'static str,
+    default: &'static str,
+    about: &'static str,
+) -> Setting {
+    Setting { name, variable, secret: true, default, about }
+}
+
+/// Every setting there is.
+pub const SETTINGS: &[Setting] = &[
+    key(
+        "listen",
+        "DOORKEY_LISTEN",
+        "127.0.0.1:8080",
+        "Where to listen: an address and port, or `unix:` and the path of a socket. Ignored when \
+         systemd hands a socket over.",
+    ),
+    key(
+        "public_url",
+        "DOORKEY_PUBLIC_URL",
+        "http://localhost:8080",
+        "The address people open, without a path. The only source of links in mails. `https`, unless \
+         it is this machine.",
+    ),
+    key(
+        "trusted_proxies",
+        "DOORKEY_TRUSTED_PROXIES",
+        "",
+        "Networks and addresses whose `Forwarded` and `X-Forwarded-For` are believed. Without it, all \
+         who come through a proxy share its limits.",
+    ),
+    key(
+        "metrics_listen",
+        "DOORKEY_METRICS_LISTEN",
+        "",
+        "Where Prometheus may ask, an address and port. Nothing is served without it.",
+    ),
+    key(
+        "tls.certificate",
+        "DOORKEY_TLS_CERTIFICATE",
+        "",
+        "A PEM file with the certificate and its chain: Doorkey then speaks HTTPS itself. Read again \
+         when it changes.",
+    ),
+    key("tls.key", "DOORKEY_TLS_KEY", "", "The PEM file with the certificate's private key."),
+    key(
+        "tls.redirect_listen",
+        "DOORKEY_TLS_REDIRECT_LISTEN",
+        "",
+        "An address and port, such as `0.0.0.0:80`, on which plain HTTP is answered with the way to \
+         the public URL.",
+    ),
+    secret(
+        "database.url",
+        "DOORKEY_DATABASE_URL",
+        "sqlite:data/doorkey.db",
+        "`sqlite:` and a path, or `postgres://user:password@host/name`.",
+    ),
+    key("data_dir", "DOORKEY_DATA_DIR", "data", "The folder for what is not in the database."),
+    secret(
+        "mail.smtp_url",
+        "DOORKEY_SMTP_URL",
+        "",
+        "The mail server: `smtp://user:password@host:587` (STARTTLS), or `smtps://…` (TLS from the \
+         first byte). `?tls=none` only on this machine; `?ca=FILE` for a certificate authority of your \
+         own. Without it mails are captured.",
+    ),
+    key(
+        "mail.from",
+        "DOORKEY_MAIL_FROM",
+        "Support <support@localhost>",
+        "Whom mails are from. Must be set together with `mail.smtp_url`.",
+    ),
+    key(
+        "mail.staff_inbox",
+        "DOORKEY_MAIL_STAFF_INBOX",
+        "",
+        "Where replies to tickets are announced that nobody is assigned to.",
+    ),
+    key(
+        "mail.on_status_change",
+        "DOORKEY_MAIL_ON_STATUS_CHANGE",
+        "false",
+        "Whether customers are mailed when the status of their ticket changes.",
+    ),
+    key(
+        "brand.name",
+        "DOORKEY_BRAND_NAME",
+        "RFS",
+        "What the company is called on pages and in mails.",
+    ),
+    key("brand.colour", "DOORKEY_BRAND_COLOUR", "#3355a8", "Its colour, `#` and six digits."),
+    key(
+        "brand.phone",
+        "DOORKEY_BRAND_PHONE",
+        "",
+        "Where customers can call. Shown on pages and in mails.",
+    ),
+    key("brand.hours", "DOORKEY_BRAND_HOURS", "", "When they can."),
+    key(
+        "brand.cards",
+        "",
+        "",
+        "More cards for the start page: `[[brand.cards]]` with `title`, `text` and `url`. Only in the \
+         file.",
+    ),
+    key(
+        "portal.link_ttl",
+        "DOORKEY_PORTAL_LINK_TTL",
+        "7d",
+        "How long a link works after it was issued: a number and `s`, `m`, `h` or `d`.",
+    ),
+    key(
+        "tickets.reopen_on_reply",
+        "DOORKEY_TICKETS_REOPEN_ON_REPLY",
+        "true",
+        "Whether a customer's reply reopens a resolved ticket.",
+    ),
+    key(
+        "tickets.auto_close_days",
+        "DOORKEY_TICKETS_AUTO_CLOSE_DAYS",
+        "14",
+        "Days after which a resolved ticket closes by itself; 0 is never.",
+    ),
+    key(
+        "tickets.categories",
+        "DOORKEY_TICKETS_CATEGORIES",
+        "Alarm, CCTV, Access Control, Intercom, General",
+        "The categories a ticket may have.",
+    ),
+    key(
+        "webhooks.allow",
+        "DOORKEY_WEBHOOKS_ALLOW",
+        "",
+        "Networks that webhooks may call although they are not public; `http` is then allowed, too.",
+    ),
+    key(
+        "limits",
+        "DOORKEY_LIMITS",
+        "on",
+        "Whether requests for links and tries of codes are limited. `off` only while the public URL is \
+         this machine, for load tests.",
+    ),
+    key(
+        "log",
+        "DOORKEY_LOG",
+        "info",
+        "`error`, `warn`, `info`, `debug` or `trace`, or for a part `doorkey::db=trace`; several with \
+         commas.",
+    ),
+    key("log_format", "DOORKEY_LOG_FORMAT", "text on a terminal, else json", "`text` or `json`."),
+];
+
+/// A setting as it holds.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Effective {
+    /// Its name in the file.
+    pub name: &'static str,
+    /// Its name in the environment, empty if it has none there.
+    pub variable: &'static str,
+    /// Its value as text, secrets masked.
+    pub value: String,
+    /// Where it was said: a flag, a variable, a line of the file, or `default`.
+    pub from: String,
+}
+
+impl Setting {
+    /// `value` as anybody may see it.
+    pub fn shown(&self, value: &str) -> String {
+        if self.secret { masked(value) } else { value.to_owned() }
+    }
+}
+
+/// A URL without its password. What cannot be read is hidden whole.
+fn masked(value: &str) -> String {
+    if value.is_empty() || value.starts_with("sqlite:") {
+        return value.to_owned();
+    }
+    match Url::parse(value) {
+        Ok(mut url) if url.password().is_some() => match url.set_password(Some("***")) {
+            Ok(()) => without_query_password(url),
+            Err(()) => "***".to_owned(),
+        },
+        Ok(url) => without_query_password(url),
+        Err(_) => "***".to_owned(),
+    }
+}
+
+/// libpq takes a password among the options as well.
+fn without_query_password(mut url: Url) -> String {
+    let secret = |name: &str| name.contains("password") || name.contains("passfile");
+    if url.query_pairs().any(|(name, _)| secret(&name)) {
+        let kept: Vec<(String, String)> = url
+            .query_pairs()
+            .map(|(name, value)| {
+                let value = if secret(&name) { "***".into() } else { value };
+                (name.into_owned(), value.into_owned())
+            })
+            .collect();
+        url.query_pairs_mut().clear().extend_pairs(kept);
+    }
+    url.into()
+}
+
+/// docs/SETTINGS.md.
+pub fn markdown() -> String {
+    let mut text = String::from(
+        "# Settings\n\n\
+         A flag of the command counts first, then the environment, then `doorkey.toml` (or the file that\n\
+         `--config` or `DOORKEY_CONFIG` names), then the default. What is not a setting is an error.\n\
+         `doorkey config` shows what holds and where it was said. In the file, `mail.from` is `from`\n\
+         under `[mail]`. Lists are written with commas in the environment. Where a secret may stand,\n\
+         `…_FILE` names a file that holds it.\n\n\
+         Written by `doorkey config --markdown`.\n\n\
+         | setting | environment | default | |\n| --- | --- | --- | --- |\n",
+    );
+    for Setting { name, variable, secret, default, about } in SETTINGS {
+        let code = |word: &str| {
+            if word.is_empty() { "–".to_owned() } else { format!("`{word}`") }
+        };
+        let file = if *secret { format!(", `{variable}_FILE`") } else { String::new() };
+        // Writing into a String cannot fail.
+        let _ =
+            writeln!(text, "| `{name}` | {}{file} | {} | {about} |", code(variable), code(default));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        for (value, shown) in [
+            ("sqlite:data/doorkey.db", "sqlite:data/doorkey.db"),
+            ("postgres://u:hunter2@db/x", "postgres://u:***@db/x"),
+            (
+                "postgres://db/x?password=hunter2&sslmode=require",
+                "postgres://db/x?password=***&sslmode=require",
+            ),
+            ("smtp://u%40x:hunter2@mail:587", "smtp://u%40x:***@mail:587"),
+            ("smtp://mail:587", "smtp://mail:587"),
+            ("hunter2 hunter2", "***"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(value), shown);
+        }
+    }
+
+    #[test]
+    fn the_reference_is_what_the_program_writes() {
+        let written = include_str!("../../docs/SETTINGS.md");
+        assert!(
+            written == markdown(),
+            "docs/SETTINGS.md is out of date: doorkey config --markdown > docs/SETTINGS.md"
+        );
+    }
+
+    #[test]
+    fn the_example_file_names_every_setting() {
+        let example = include_str!("../../doorkey.example.toml");
+        for setting in SETTINGS {
+            let named = match setting.variable {
+                "" => example.contains(setting.name),
+                variable => example.contains(variable),
+            };
+            assert!(named, "doorkey.example.toml does not name {}", setting.name);
+        }
+    }
+}
