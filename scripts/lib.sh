@@ -41,6 +41,7 @@ missing_packages() {
     postgres_bin >/dev/null || echo postgresql
     /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || echo python3-aiosmtpd
     command -v openssl >/dev/null || echo openssl
+    [[ -x /usr/bin/pebble && -x /usr/bin/pebble-challtestsrv ]] || echo pebble
     command -v cc >/dev/null || echo gcc
     command -v npm >/dev/null || echo npm
     [[ -d /usr/share/fonts/truetype/noto && -n $(find /usr/share/fonts/truetype/noto -name 'NotoNaskhArabic-Regular.*') ]] \

@@ -5,6 +5,7 @@
 //! this module says what settings there are. Every mistake is reported at once, each with the
 //! place it stands in and what to write instead.
 
+mod acme;
 mod listen;
 pub mod settings;
 pub mod smtp_url;
@@ -22,6 +23,7 @@ use ipnet::IpNet;
 
 use crate::domain::Rules;
 use crate::domain::email::Email;
+pub use acme::Acme;
 pub use listen::Listen;
 use settings::Effective;
 use smtp_url::SmtpUrl;
@@ -37,6 +39,8 @@ pub struct Config {
     pub server: Server,
     /// HTTPS of our own.
     pub tls: Tls,
+    /// Certificates that are obtained by ourselves.
+    pub acme: Acme,
     /// Where the data is.
     pub database: Database,
     /// The folder for what is not in the database. Setting `data_dir`.
@@ -197,6 +201,7 @@ impl Default for Config {
                 metrics_listen: None,
             },
             tls: Tls::default(),
+            acme: Acme::default(),
             database: Database { url: Secret::new("sqlite:data/doorkey.db") },
             data_dir: PathBuf::from("data"),
             mail: Mail {
@@ -267,6 +272,7 @@ impl Config {
                 metrics_listen: sources.parsed("metrics_listen", values::address),
             },
             tls: Tls::take(sources),
+            acme: Acme::take(sources),
             database: Database {
                 url: sources
                     .parsed("database.url", values::database_url)
@@ -310,6 +316,7 @@ impl Config {
             );
         }
         self.tls.check(&self.server.public_url, sources);
+        self.acme.check(&self.tls, &self.server.public_url, sources);
         if !self.limits && !self.server.public_url.is_loopback() {
             sources.complain(
                 "limits (DOORKEY_LIMITS) can be off only while public_url is a loopback address, \

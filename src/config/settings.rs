@@ -83,6 +83,32 @@ pub const SETTINGS: &[Setting] = &[
         "An address and port, such as `0.0.0.0:80`, on which plain HTTP is answered with the way to \
          the public URL.",
     ),
+    key(
+        "acme.enabled",
+        "DOORKEY_ACME",
+        "off",
+        "Obtain and renew the certificate from an ACME authority; switching it on is agreeing to its \
+         terms.",
+    ),
+    key(
+        "acme.contact",
+        "DOORKEY_ACME_CONTACT",
+        "",
+        "An e-mail address the authority may write to.",
+    ),
+    key(
+        "acme.directory",
+        "DOORKEY_ACME_DIRECTORY",
+        "https://acme-v02.api.letsencrypt.org/directory",
+        "The authority's ACME directory.",
+    ),
+    key(
+        "acme.ca",
+        "DOORKEY_ACME_CA",
+        "",
+        "A PEM file with the authority that the directory's own certificate is from, if the system does \
+         not know it.",
+    ),
     secret(
         "database.url",
         "DOORKEY_DATABASE_URL",

@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Two files and what they were when they were last read.
 #[derive(Clone, Debug)]
-pub struct Files {
+pub(super) struct Files {
     certificate: PathBuf,
     key: PathBuf,
     host: String,
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Seen {
 
 impl Files {
     /// The files with a certificate for `host` and its key. Nothing is read yet.
-    pub fn new(certificate: &Path, key: &Path, host: &str) -> Self {
+    pub(super) fn new(certificate: &Path, key: &Path, host: &str) -> Self {
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
         Self { certificate, key, host: host.to_owned(), seen: None }
     }
@@ -48,7 +48,7 @@ impl Files {
     ///
     /// # Errors
     /// [`CertificateError`].
-    pub fn load(&mut self, now: Millis) -> Result<Certificate, CertificateError> {
+    pub(super) fn load(&mut self, now: Millis) -> Result<Certificate, CertificateError> {
         self.seen = None;
         let seen = self.look()?;
         let certificate = self.read(&seen, now);

@@ -100,7 +100,7 @@ impl Connection {
             Ok(Ok((stream, Protocol::Http2))) => self.serve_http2(stream).await,
             Ok(Ok((stream, Protocol::Http1))) => self.serve(stream).await,
             // A client that does not come through is its own affair.
-            Ok(Err(_)) | Err(_) => {}
+            Ok(Ok((_, Protocol::Challenge)) | Err(_)) | Err(_) => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! Plain HTTP where people should use HTTPS: every address answers with its place under the public
-//! URL. What the `Host` header says never counts.
+//! URL. What the `Host` header says never counts. Only a certificate authority that asks whether the
+//! host is ours gets another answer.
 
 use std::sync::Arc;
 
@@ -7,22 +8,26 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 
 use super::layers;
 use super::places;
 use super::server::{Edge, Limits};
 use crate::config::Config;
+use crate::tls::Tls;
 
+/// Below which an authority asks, RFC 8555 §8.3.
+const CHALLENGE: &str = "/.well-known/acme-challenge/";
 /// Connections at a time: each asks once and goes.
 const CONNECTIONS: usize = 1_000;
 
 /// What the plain listener serves.
-pub fn edge(config: &Config, limits: Limits) -> Edge {
+pub fn edge(config: &Config, tls: Option<Arc<Tls>>, limits: Limits) -> Edge {
     let public_url: Arc<str> = config.server.public_url.as_str().into();
     let headers = layers::security_headers(false);
     let dressed = Arc::clone(&headers);
-    let router = Router::new().fallback(away).with_state(public_url).layer(
+    let plain = Plain { public_url, tls };
+    let router = Router::new().fallback(answer).with_state(plain).layer(
         axum::middleware::map_response(move |mut response: Response| {
             for (name, value) in &*dressed {
                 response.headers_mut().entry(name).or_insert_with(|| value.clone());
@@ -34,8 +39,20 @@ pub fn edge(config: &Config, limits: Limits) -> Edge {
     Edge { router, limits, headers, uncounted: places::uncounted(&[]), tls: None }
 }
 
+#[derive(Clone)]
+struct Plain {
+    public_url: Arc<str>,
+    tls: Option<Arc<Tls>>,
+}
+
+async fn answer(State(plain): State<Plain>, uri: Uri) -> Response {
+    let token = uri.path().strip_prefix(CHALLENGE);
+    let challenge = token.and_then(|token| plain.tls.as_ref()?.challenge(token));
+    challenge.map_or_else(|| away(&plain.public_url, &uri), IntoResponse::into_response)
+}
+
 /// 308 keeps the method, so that a program that posts finds out what is wrong.
-async fn away(State(public_url): State<Arc<str>>, uri: Uri) -> Response {
+fn away(public_url: &str, uri: &Uri) -> Response {
     let place = uri.path_and_query().map_or("/", |place| place.as_str());
     let place = if place.starts_with('/') { place } else { "/" };
     match HeaderValue::from_str(&format!("{public_url}{place}")) {

@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &["store", "mail", "db", "clock", "ids", "error", "config"]),
     ("hooks", &["domain", "clock", "ids", "error", "config"]),
     ("app", &["db", "mail", "hooks", "domain", "clock", "ids", "error", "config"]),
-    ("tls", &["clock", "config"]),
+    ("tls", &["clock", "ids", "config"]),
     ("jobs", &["app", "domain", "mail", "hooks", "db", "clock", "ids", "error", "config"]),
     ("web", &["app", "tls", "domain", "mail", "hooks", "db", "clock", "ids", "error", "config"]),
     (
@@ -57,6 +57,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("deadpool", &["db"]),
     ("lettre", &["mail", "config"]),
     ("getrandom", &["ids"]),
+    ("instant_acme", &["tls"]),
+    ("rcgen", &["tls"]),
     ("listenfd", &["config"]),
     ("sd_notify", &["config"]),
     ("clap", &["cli", "config", "main"]),

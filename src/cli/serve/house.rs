@@ -65,7 +65,7 @@ impl House {
         let edge = Edge { tls: self.tls.clone(), ..web::edge(Arc::clone(app), limits) };
         let redirect = async {
             if let Some(listener) = self.redirect {
-                let edge = web::redirect::edge(&app.config, limits);
+                let edge = web::redirect::edge(&app.config, self.tls.clone(), limits);
                 serve(vec![listener], edge, stopped()).await;
             }
         };

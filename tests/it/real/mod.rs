@@ -7,6 +7,8 @@ mod examples;
 mod https;
 mod listening;
 mod mailing;
+mod obtaining;
+mod pebble;
 pub mod postgres;
 mod serving;
 pub mod smtp;

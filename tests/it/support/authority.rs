@@ -32,6 +32,7 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
         let certificate = certificate.der().clone();
         Self { issuer: Issuer::new(params, key), certificate, folder }
     }
@@ -66,14 +67,12 @@ impl Authority {
     ) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        TlsConnector::from(Arc::new(config))
+        trusting(roots, protocols, versions)
+    }
+
+    /// The file with the authority's own certificate, PEM.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
     }
 
     /// A connection to `localhost` by a client that offers these protocols.
@@ -86,6 +85,22 @@ impl Authority {
         let name = ServerName::try_from("localhost").unwrap();
         self.connector(protocols, rustls::ALL_VERSIONS).connect(name, stream).await
     }
+}
+
+/// What a client that trusts these roots and offers these protocols connects with.
+pub fn trusting(
+    roots: RootCertStore,
+    protocols: &[&str],
+    versions: &[&'static SupportedProtocolVersion],
+) -> TlsConnector {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    TlsConnector::from(Arc::new(config))
 }
 
 /// Replaces a file in one step.
