@@ -192,6 +192,7 @@ CREATE TABLE outbox (
   error TEXT
 );
 CREATE INDEX outbox_due ON outbox (lane, due_at, id) WHERE state = 'queued';
+CREATE INDEX outbox_failed ON outbox (id) WHERE state = 'failed';
 CREATE INDEX outbox_order ON outbox (recipient_key, lane, id) WHERE state = 'queued';
 
 -- Requests that may come twice: the key, what was asked, and what came of it.

@@ -33,6 +33,12 @@ impl Millis {
         format!("{:.3}", self.timestamp())
     }
 
+    /// Reads the time of an HTTP header (RFC 9110 §5.6.7), which has the form of a mail's.
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let moment = jiff::fmt::rfc2822::parse(text).ok()?;
+        Some(Self(moment.timestamp().as_millisecond()))
+    }
+
     /// The same moment for calendar arithmetic.
     pub fn timestamp(self) -> Timestamp {
         Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH)

@@ -11,6 +11,7 @@ pub mod config;
 pub mod customer;
 pub mod customer_import;
 pub mod demo;
+pub mod doctor;
 pub mod generate;
 pub mod logs;
 pub mod migrate;
@@ -72,6 +73,7 @@ enum Command {
     Customer(customer::Args),
     Ticket(ticket::Args),
     ApiKey(api_key::Args),
+    Doctor(doctor::Args),
     Config(config::Args),
     Completions(completions::Args),
     Man(completions::ManArgs),
@@ -97,6 +99,7 @@ impl Command {
             Self::Customer(args) => customer::run(args, config).await,
             Self::Ticket(args) => ticket::run(args, config).await,
             Self::ApiKey(args) => api_key::run(args, config).await,
+            Self::Doctor(args) => doctor::run(args, config).await,
             Self::Config(args) => config::run(&args, &config),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => completions::man(&args),

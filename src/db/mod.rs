@@ -14,6 +14,7 @@
 mod bulk;
 mod dialect;
 mod error;
+mod inspect;
 mod migrate;
 mod postgres;
 mod session;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 pub use dialect::{Dialect, Engine};
 pub use error::DbError;
+pub use inspect::Fact;
 pub use tx::Tx;
 pub use value::{FromRow, FromValue, Row, Value};
 

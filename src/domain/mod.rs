@@ -13,6 +13,7 @@ pub mod customers;
 pub mod email;
 pub mod entries;
 pub mod events;
+pub mod health;
 pub mod histories;
 pub mod idempotency;
 pub mod keys;

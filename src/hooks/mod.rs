@@ -4,4 +4,5 @@
 
 pub mod payload;
 pub mod post;
+pub mod reach;
 pub mod sign;

@@ -36,6 +36,31 @@ pub struct Caller {
     allow: Vec<IpNet>,
 }
 
+/// TLS that trusts the system's certificate authorities.
+pub(super) fn connector() -> Result<TlsConnector, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS cannot be set up: {error}"))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Whom the certificate must name.
+pub(super) fn server_name(url: &Url) -> Result<ServerName<'static>, String> {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    ServerName::try_from(host).map_err(|_| "the host is no name for TLS".to_owned())
+}
+
+/// What the header `Host` says, RFC 9110 §7.2.
+pub(super) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// What is sent.
 pub struct Call<'a> {
     /// `webhook-id`.
@@ -55,15 +80,7 @@ impl Caller {
     /// # Errors
     /// A sentence for the operator if TLS cannot be set up.
     pub fn new(allow: Vec<IpNet>) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| format!("TLS to webhooks cannot be set up: {error}"))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)), allow })
+        Ok(Self { tls: connector()?, allow })
     }
 
     /// Calls `url` once.
@@ -83,9 +100,7 @@ impl Caller {
         if url.scheme() != "https" {
             return exchange(stream, request).await;
         }
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let name = ServerName::try_from(host).map_err(|_| "the host is no name for TLS")?;
-        let secure = self.tls.connect(name, stream).await;
+        let secure = self.tls.connect(server_name(&url)?, stream).await;
         exchange(secure.map_err(|error| format!("TLS failed: {error}"))?, request).await
     }
 
@@ -107,7 +122,8 @@ impl Caller {
     }
 }
 
-async fn resolve(url: &Url) -> io::Result<Vec<SocketAddr>> {
+/// Where the host leads.
+pub(super) async fn resolve(url: &Url) -> io::Result<Vec<SocketAddr>> {
     let port = url.port_or_known_default().unwrap_or(443);
     Ok(match url.host() {
         Some(Host::Ipv4(address)) => vec![(IpAddr::V4(address), port).into()],
@@ -118,13 +134,11 @@ async fn resolve(url: &Url) -> io::Result<Vec<SocketAddr>> {
 }
 
 fn request(url: &Url, call: Call<'_>) -> Result<Request<Full<Bytes>>, String> {
-    let host = url.host_str().unwrap_or_default();
-    let host = url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
     let path = url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path()));
     Request::builder()
         .method(Method::POST)
         .uri(path)
-        .header(HOST, host)
+        .header(HOST, authority(url))
         .header(USER_AGENT, concat!("Doorkey/", env!("CARGO_PKG_VERSION")))
         .header(CONTENT_TYPE, "application/json")
         .header("webhook-id", call.id)

@@ -36,6 +36,11 @@ impl std::str::FromStr for Sender {
 }
 
 impl Sender {
+    /// The address alone.
+    pub fn address(&self) -> &str {
+        self.0.email.as_ref()
+    }
+
     /// The domain of its address: the right side of every Message-ID and the name we greet
     /// SMTP servers with.
     pub fn domain(&self) -> &str {

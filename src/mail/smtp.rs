@@ -105,6 +105,18 @@ impl Smtp {
         Ok(())
     }
 
+    /// Goes as far as naming the sender of `letter`, and hands nothing over.
+    ///
+    /// # Errors
+    ///
+    /// See [`SendError`].
+    pub async fn check(&self, letter: &Letter) -> Result<(), SendError> {
+        let composed = compose(letter, &self.sender)?;
+        let connection = self.begin(&composed).await?;
+        self.reset(connection).await;
+        Ok(())
+    }
+
     /// A connection that has accepted us as the sender of `composed`.
     async fn begin(&self, composed: &Composed) -> Result<AsyncSmtpConnection, SendError> {
         while let Some(mut connection) = self.take_idle() {

@@ -194,6 +194,15 @@ pub fn resolved_until(
     rows.into_iter().map(|(word,)| reference(&word)).collect()
 }
 
+/// The last update of any ticket.
+pub fn newest_update(tx: &mut Tx<'_>) -> Result<Option<Millis>, DbError> {
+    let row: Option<(Millis,)> = tx.row(
+        "SELECT updated_at FROM tickets ORDER BY updated_at DESC, id DESC LIMIT 1",
+        params![],
+    )?;
+    Ok(row.map(|(at,)| at))
+}
+
 /// Adds `change` to how many tickets of `status` the customer has.
 pub fn count(
     tx: &mut Tx<'_>,

@@ -28,7 +28,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("web", &["app", "tls", "domain", "mail", "hooks", "db", "clock", "ids", "error", "config"]),
     (
         "cli",
-        &["app", "tls", "domain", "mail", "jobs", "web", "db", "clock", "ids", "error", "config"],
+        &[
+            "app", "tls", "domain", "mail", "hooks", "jobs", "web", "db", "clock", "ids", "error",
+            "config",
+        ],
     ),
 ];
 

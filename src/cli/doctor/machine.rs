@@ -1,0 +1,118 @@
+//! Room on the disk, files that others may read, certificates that end.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Resource, getrlimit};
+
+use super::Finding;
+use crate::clock::{Clock, Millis};
+use crate::config::Config;
+use crate::tls::Tls;
+
+/// Less free than this is a fault; less than ten times it a warning.
+const LEAST_FREE: u64 = 256 * 1024 * 1024;
+/// Files that may be open for 10,000 connections and what goes with them.
+const FILES: u64 = 12_000;
+
+pub(super) fn look(config: &Config, now: Millis) -> Vec<Finding> {
+    let mut places = vec![config.data_dir.clone()];
+    if let Some(path) = config.database.url.reveal().strip_prefix("sqlite:") {
+        let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+        places.extend(path.parent().map(Path::to_path_buf));
+    }
+    places.dedup();
+    let mut findings: Vec<Finding> = places.iter().map(room).collect();
+    findings.extend(places.iter().filter_map(privacy));
+    findings.push(files());
+    findings.extend(certificate(config, now));
+    findings
+}
+
+/// The nearest folder that is there already.
+fn existing(place: &Path) -> PathBuf {
+    let mut folder = place;
+    while !folder.exists() {
+        match folder.parent() {
+            Some(parent) if parent != Path::new("") => folder = parent,
+            _ => return PathBuf::from("."),
+        }
+    }
+    folder.to_path_buf()
+}
+
+fn room(place: &PathBuf) -> Finding {
+    let shown = place.display();
+    match rustix::fs::statvfs(&existing(place)) {
+        Ok(stat) => {
+            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+            let found = format!("{} MiB are free for {shown}", free / (1024 * 1024));
+            let mend =
+                "free some, or move data_dir to a larger disk; without room nothing can be written";
+            match free {
+                0..LEAST_FREE => Finding::fault("disk", found, mend),
+                free if free < 10 * LEAST_FREE => Finding::warning("disk", found, mend),
+                _ => Finding::ok("disk", found),
+            }
+        }
+        Err(error) => Finding::fault(
+            "disk",
+            format!("{shown}: {error}"),
+            "look at data_dir (DOORKEY_DATA_DIR) and who may read it",
+        ),
+    }
+}
+
+fn privacy(place: &PathBuf) -> Option<Finding> {
+    let mode = std::fs::metadata(place).ok()?.permissions().mode();
+    (mode & 0o007 != 0).then(|| {
+        Finding::warning(
+            "disk",
+            format!("every user of this machine may look into {}", place.display()),
+            format!("chmod o-rwx {}", place.display()),
+        )
+    })
+}
+
+fn files() -> Finding {
+    match getrlimit(Resource::Nofile).maximum {
+        Some(most) if most < FILES => Finding::warning(
+            "open files",
+            format!("at most {most} at a time"),
+            "raise LimitNOFILE in the unit file, or ulimit -Hn, to 16384 or more",
+        ),
+        _ => Finding::ok("open files", "as many as are needed"),
+    }
+}
+
+fn certificate(config: &Config, now: Millis) -> Option<Finding> {
+    let about = "certificate";
+    if config.tls.files().is_none() && !config.acme.enabled {
+        return None;
+    }
+    let tls = match Tls::open(config, Clock::System) {
+        Ok(tls) => tls?,
+        Err(error) => {
+            let mend =
+                "mend tls.certificate and tls.key (DOORKEY_TLS_CERTIFICATE, DOORKEY_TLS_KEY)";
+            return Some(Finding::fault(about, error.to_string(), mend));
+        }
+    };
+    Some(match tls.expires_at() {
+        None => Finding::warning(
+            about,
+            "none was obtained yet",
+            "doorkey serve obtains it when it starts; port 80 or 443 of the public URL must lead to it",
+        ),
+        Some(at) => {
+            let days = at.since(now).as_secs() / 86_400;
+            let found = format!("it is good until {}, {days} days", at.rfc3339());
+            let mend = "renew it; its files are read again by themselves";
+            match days {
+                0..7 => Finding::fault(about, found, mend),
+                7..14 => Finding::warning(about, found, mend),
+                _ => Finding::ok(about, found),
+            }
+        }
+    })
+}

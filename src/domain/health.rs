@@ -1,0 +1,34 @@
+//! What the rows tell of the health of the house, for who looks after it. Each is one indexed read.
+
+use crate::clock::Millis;
+use crate::db::Tx;
+use crate::domain::staff::Role;
+use crate::error::Error;
+use crate::store;
+
+/// What `doorkey doctor` wants to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// The last update of any ticket.
+    pub newest: Option<Millis>,
+    /// Whether anybody active is an admin.
+    pub has_admin: bool,
+    /// Since when the mail that has been due longest is due.
+    pub oldest_due: Option<Millis>,
+    /// Mails that were given up and are still on record.
+    pub failed: i64,
+    /// When the last backup was made.
+    pub last_backup: Option<Millis>,
+}
+
+/// Looks.
+pub fn look(tx: &mut Tx<'_>, now: Millis) -> Result<Health, Error> {
+    let staff = store::staff::list(tx)?;
+    Ok(Health {
+        newest: store::tickets::newest_update(tx)?,
+        has_admin: staff.iter().any(|one| one.active && one.role == Role::Admin),
+        oldest_due: store::outbox::oldest_due(tx, now)?,
+        failed: store::outbox::count_failed(tx)?,
+        last_backup: None,
+    })
+}
