@@ -278,3 +278,18 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due ON deliveries (webhook_id, due_at, id) WHERE state = 'queued';
 CREATE INDEX deliveries_of_webhook ON deliveries (webhook_id, id DESC);
 CREATE INDEX deliveries_settled ON deliveries (settled_at) WHERE settled_at IS NOT NULL;
+
+-- What was imported from elsewhere: where it came from and what it became, so that a file can be
+-- imported again.
+-- clustered
+CREATE TABLE imports (
+  source TEXT NOT NULL,                     -- the name of the system it came from
+  kind TEXT NOT NULL CHECK (kind IN ('staff', 'customer', 'ticket')),
+  source_id TEXT NOT NULL,                  -- what it is called there
+  row_id BIGINT NOT NULL,                   -- what it is here
+  line_hash BYTEA,                          -- a ticket's line as it was imported, SHA-256
+  source_entry TEXT,                        -- a ticket's last imported entry, as it is called there
+  last_entry BIGINT,                        -- a ticket's newest entry and its version afterwards:
+  version BIGINT,                           -- others mean that it was worked on here
+  PRIMARY KEY (source, kind, source_id)
+);

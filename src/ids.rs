@@ -21,6 +21,22 @@ const ID_RANDOM_BITS: u32 = 22;
 
 static LAST_ID: AtomicI64 = AtomicI64::new(0);
 
+/// An id for an entry that happened at `at`, perhaps long before this database was there, and
+/// comes after `last` on its timeline.
+///
+/// It says no more than its time does: were ids of a batch simply counted on, a gap between two
+/// would betray an internal entry.
+pub fn entry_id(at: Millis, last: i64) -> i64 {
+    let noise = i64::from(u32::from_le_bytes(random_bytes()));
+    let wanted = if at.0 >= ID_EPOCH {
+        (at.0 - ID_EPOCH) << ID_RANDOM_BITS | noise >> (32 - ID_RANDOM_BITS)
+    } else {
+        // Before ids began: half a millisecond each, and about a second of noise.
+        at.0.max(0) * 2 + noise % 2_048
+    };
+    wanted.max(last + 1 + noise % 4_096)
+}
+
 /// Fills `bytes` from the operating system's generator.
 ///
 /// Aborts the process when the system has no randomness to give: there is no safe way on.
@@ -323,6 +339,22 @@ mod tests {
         sorted.sort_unstable();
         sorted.dedup();
         assert_eq!(sorted.len(), ids.len());
+    }
+
+    #[test]
+    fn ids_of_old_entries_grow_and_are_never_simply_counted_on() {
+        for at in [0, 1_000_000_000_000, ID_EPOCH - 1, ID_EPOCH, ID_EPOCH + 86_400_000] {
+            let mut last = 0;
+            let mut gaps = HashSet::new();
+            for _ in 0..100 {
+                let id = entry_id(Millis(at), last);
+                assert!(id > last);
+                gaps.insert(id - last);
+                last = id;
+            }
+            assert!(gaps.len() > 50, "{at}: {gaps:?}");
+            assert!(entry_id(Millis(at + 60_000), last) > last);
+        }
     }
 
     #[test]

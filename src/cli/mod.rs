@@ -12,7 +12,10 @@ pub mod customer;
 pub mod customer_import;
 pub mod demo;
 pub mod doctor;
+pub mod export;
 pub mod generate;
+pub mod import;
+pub mod import_lines;
 pub mod logs;
 pub mod migrate;
 pub mod output;
@@ -77,6 +80,8 @@ enum Command {
     Config(config::Args),
     Completions(completions::Args),
     Man(completions::ManArgs),
+    Export(export::Args),
+    Import(import::Args),
     Generate(generate::Args),
 }
 
@@ -103,6 +108,8 @@ impl Command {
             Self::Config(args) => config::run(&args, &config),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => completions::man(&args),
+            Self::Export(args) => export::run(args, config).await,
+            Self::Import(args) => import::run(args, config).await,
             Self::Generate(args) => generate::run(args, config).await,
         }
     }

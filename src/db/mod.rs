@@ -164,6 +164,27 @@ impl Db {
         }
     }
 
+    /// Runs `work` once in a transaction that reads, and sees one moment of the database however
+    /// long it takes: for an export. Others write meanwhile; on SQLite the log (`-wal`) grows
+    /// until it is over.
+    ///
+    /// `work` reads in pages: a single statement has `scan_time` on PostgreSQL.
+    ///
+    /// # Errors
+    /// What `work` answers.
+    pub async fn survey<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let work = once(work);
+        match &self.0 {
+            Kind::Sqlite(sqlite) => Arc::clone(sqlite).survey(work).await,
+            Kind::Postgres(postgres) => Arc::clone(postgres).survey(work).await,
+        }
+    }
+
     /// Runs `work` in a transaction, and answers when what it did is durable. An error undoes
     /// what `work` did, and nothing else.
     ///
@@ -219,6 +240,17 @@ impl Db {
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Db").field(&self.engine()).finish()
+    }
+}
+
+/// `work` as something that can be called again, and refuses to be.
+fn once<T, E: From<DbError>>(
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+) -> impl FnMut(&mut Tx<'_>) -> Result<T, E> {
+    let mut work = Some(work);
+    move |tx| match work.take() {
+        Some(work) => work(tx),
+        None => Err(DbError::Bug("a survey was run twice".to_owned()).into()),
     }
 }
 

@@ -86,6 +86,20 @@ impl Postgres {
         self.on_a_thread(move |postgres| postgres.transact(&postgres.begin_scan, &mut work)).await
     }
 
+    /// Over a session of its own: one that waited may have broken, and nothing is run again.
+    pub(super) async fn survey<T, E, F>(self: Arc<Self>, mut work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.on_a_thread(move |postgres| {
+            let mut session = Session::connect(&postgres.config, postgres.tls.clone())?;
+            session.transact(&postgres.begin_scan, &mut work).result
+        })
+        .await
+    }
+
     pub(super) async fn write<T, E, F>(self: Arc<Self>, mut work: F) -> Result<T, E>
     where
         T: Send + 'static,

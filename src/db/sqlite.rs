@@ -87,7 +87,7 @@ impl Sqlite {
         &self,
         work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.read_within(self.read_time, work)
+        self.read_within(Some(self.read_time), work)
     }
 
     /// Waits for its turn, then runs a read that may visit many rows where blocking is allowed.
@@ -103,20 +103,31 @@ impl Sqlite {
         };
         let scan = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            self.read_within(self.scan_time, &mut work)
+            self.read_within(Some(self.scan_time), &mut work)
         });
         scan.await.unwrap_or_else(|_| Err(super::stopped().into()))
     }
 
+    /// Runs a read that takes as long as it takes, where blocking is allowed.
+    pub(super) async fn survey<T, E, F>(self: Arc<Self>, mut work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let survey = tokio::task::spawn_blocking(move || self.read_within(None, &mut work));
+        survey.await.unwrap_or_else(|_| Err(super::stopped().into()))
+    }
+
     fn read_within<T, E: From<DbError>>(
         &self,
-        time: Duration,
+        time: Option<Duration>,
         work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut reader = self.reader()?;
-        let deadline = Deadline::after(time);
-        let too_late = move || deadline.passed();
-        reader.progress_handler(STEPS, Some(too_late)).map_err(|error| failure(&error).error)?;
+        let deadline = time.map(Deadline::after);
+        let too_late = deadline.map(|deadline| move || deadline.passed());
+        reader.progress_handler(STEPS, too_late).map_err(|error| failure(&error).error)?;
         execute(&reader, "BEGIN")?;
         let result = attempt(Link::Sqlite(&reader), work).result;
         // A connection that cannot even end its transaction is not used again.

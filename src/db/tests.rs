@@ -247,6 +247,48 @@ async fn a_read_sees_one_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_survey_sees_one_moment_for_as_long_as_it_takes() {
+    for Fresh { db, settings, .. } in engines().await {
+        db.write(|tx| add(tx, 1, "a")).await.expect("written");
+        let (begun, wait_begun) = std::sync::mpsc::channel();
+        let (written, wait_written) = std::sync::mpsc::channel();
+        let (reader, longer) = (db.clone(), settings.read_time * 2);
+        let read = tokio::spawn(async move {
+            let look = move |tx: &mut Tx<'_>| -> Result<Vec<String>, DbError> {
+                begun.send(tx.one("SELECT count(*) FROM things", &[])).expect("a listener");
+                wait_written.recv().expect("a word");
+                std::thread::sleep(longer);
+                // Much work for SQLite's machine, which looks at the clock while it works.
+                let _: i64 = tx.one(
+                    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+                     SELECT count(*) FROM n",
+                    &[],
+                )?;
+                tx.rows("SELECT name FROM things ORDER BY name", &[])
+            };
+            reader.survey(look).await
+        });
+        let before = tokio::task::spawn_blocking(move || wait_begun.recv()).await.expect("run");
+        assert_eq!(before.expect("begun"), Ok(1_i64));
+        db.write(|tx| add(tx, 2, "b")).await.expect("written meanwhile");
+        written.send(()).expect("a listener");
+        assert_eq!(read.await.expect("run"), Ok(vec!["a".to_owned()]));
+        let written = db.survey(|tx| add(tx, 3, "c")).await;
+        assert!(matches!(written, Err(DbError::Bug(_))), "{written:?}");
+        let short: Result<i64, DbError> = db
+            .read(|tx| {
+                tx.one(
+                    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+                               SELECT count(*) FROM n",
+                    &[],
+                )
+            })
+            .await;
+        assert_eq!(short, Err(DbError::Busy), "the next read has its deadline again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_read_that_takes_too_long_is_ended() {
     for Fresh { db, .. } in engines().await {
         let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)

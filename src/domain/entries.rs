@@ -167,13 +167,34 @@ pub(in crate::domain) fn record(
     now: Millis,
 ) -> Result<Entry, Error> {
     let (entry, by_id) = append(ticket, actor, draft, ids::new_id(now), now);
-    store::entries::insert(tx, ticket.id, &entry, by_id)?;
+    write(tx, ticket, &entry, by_id)?;
     events::entry_recorded(tx, ticket, &entry)?;
-    if let Some(folded) = search_text(&entry) {
+    Ok(entry)
+}
+
+/// Keeps an entry of another system and what it means for its ticket. No event tells of it.
+pub(in crate::domain) fn keep(
+    tx: &mut Tx<'_>,
+    ticket: &mut Ticket,
+    entry: &Entry,
+    by_id: Option<i64>,
+) -> Result<(), Error> {
+    advance(ticket, entry);
+    write(tx, ticket, entry, by_id)
+}
+
+fn write(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    entry: &Entry,
+    by_id: Option<i64>,
+) -> Result<(), Error> {
+    store::entries::insert(tx, ticket.id, entry, by_id)?;
+    if let Some(folded) = search_text(entry) {
         let is_public = entry.visibility == Visibility::Public;
         store::search::put(tx, ticket.customer.id, ticket.id, entry.id, is_public, &folded)?;
     }
-    Ok(entry)
+    Ok(())
 }
 
 /// The entry, and what it means for its ticket: an internal one moves neither the last update nor
@@ -198,21 +219,25 @@ pub(in crate::domain) fn append(
         to: draft.to,
         visibility: draft.visibility,
     };
-    ticket.last_entry = entry.id;
-    if entry.visibility == Visibility::Public {
-        // Grows with every visible entry, so that what was not seen is newer than what was.
-        ticket.updated_at = if entry.kind == Kind::Created {
-            ticket.updated_at
-        } else {
-            Millis(ticket.updated_at.0 + 1).max(now)
-        };
-        ticket.version += 1;
-        ticket.note_count += i64::from(matches!(entry.kind, Kind::Note | Kind::Reply));
-        if matches!(by, By::Staff | By::Program) {
-            ticket.staff_at = ticket.updated_at;
-        }
-    }
+    advance(ticket, &entry);
     (entry, by_id)
+}
+
+/// What an entry means for its ticket.
+fn advance(ticket: &mut Ticket, entry: &Entry) {
+    ticket.last_entry = entry.id;
+    if entry.visibility == Visibility::Internal {
+        return;
+    }
+    // Grows with every visible entry, so that what was not seen is newer than what was.
+    if entry.kind != Kind::Created {
+        ticket.updated_at = Millis(ticket.updated_at.0 + 1).max(entry.at);
+    }
+    ticket.version += 1;
+    ticket.note_count += i64::from(matches!(entry.kind, Kind::Note | Kind::Reply));
+    if matches!(entry.by, By::Staff | By::Program) {
+        ticket.staff_at = ticket.updated_at;
+    }
 }
 
 /// What a search finds an entry by, folded; none if nothing was written.

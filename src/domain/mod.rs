@@ -27,6 +27,7 @@ pub mod staff;
 pub mod table;
 pub mod text;
 pub mod tickets;
+pub mod transfer;
 pub mod uses;
 pub mod webhooks;
 

@@ -77,6 +77,14 @@ pub fn find_by_email(tx: &mut Tx<'_>, email: &Email) -> Result<Option<Customer>,
     tx.row(&format!("SELECT {COLUMNS} FROM customers WHERE email_key = $1"), params![&email.key()])
 }
 
+/// Some of them, those added first, after the row `after`.
+pub fn after(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Customer>, DbError> {
+    tx.rows(
+        &format!("SELECT {COLUMNS} FROM customers WHERE id > $1 ORDER BY id LIMIT $2"),
+        params![after, limit],
+    )
+}
+
 /// The newest first, before `before`; those that hold every one of the folded `words`.
 pub fn list(
     tx: &mut Tx<'_>,

@@ -90,6 +90,36 @@ pub fn all_after(
     )
 }
 
+/// An entry, and the address of the member of staff whose hand it is from.
+pub struct Signed {
+    /// The entry.
+    pub entry: Entry,
+    /// Who of the staff wrote it, if they are still there.
+    pub staff: Option<String>,
+}
+
+impl FromRow for Signed {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        Ok(Self { entry: Entry::from_row(row)?, staff: row.get(9)? })
+    }
+}
+
+/// As [`all_after`], with who of the staff wrote them.
+pub fn signed_after(
+    tx: &mut Tx<'_>,
+    ticket_id: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Signed>, DbError> {
+    tx.rows(
+        "SELECT e.id, e.kind, e.is_public, e.at, e.by_kind, e.author, e.body, e.from_status, \
+           e.to_status, s.email \
+         FROM entries e LEFT JOIN staff s ON e.by_kind = 'staff' AND s.id = e.by_id \
+         WHERE e.ticket_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3",
+        params![ticket_id, after, limit],
+    )
+}
+
 /// One entry, whoever may see it: for who wrote it.
 pub fn find(tx: &mut Tx<'_>, ticket_id: i64, id: i64) -> Result<Option<Entry>, DbError> {
     tx.row(

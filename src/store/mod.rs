@@ -11,6 +11,7 @@ pub mod deliveries;
 pub mod entries;
 pub mod events;
 pub mod idempotency;
+pub mod imports;
 pub mod limits;
 pub mod link_requests;
 pub mod links;

@@ -122,6 +122,14 @@ pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Ticket>, DbError> {
     tx.row(&format!("SELECT {COLUMNS} FROM {TABLES} WHERE t.id = $1"), params![id])
 }
 
+/// Some of them, those added first, after the row `after`.
+pub fn after(tx: &mut Tx<'_>, after: i64, limit: i64) -> Result<Vec<Ticket>, DbError> {
+    tx.rows(
+        &format!("SELECT {COLUMNS} FROM {TABLES} WHERE t.id > $1 ORDER BY t.id LIMIT $2"),
+        params![after, limit],
+    )
+}
+
 /// One by reference, whoever's it is: for staff and programs.
 pub fn find_by_reference(
     tx: &mut Tx<'_>,

@@ -36,4 +36,5 @@ mod schema;
 mod story;
 mod support;
 mod tickets;
+mod transfer;
 mod webhooks;

@@ -12,6 +12,7 @@ use doorkey::domain::links::{self, Reason};
 use doorkey::domain::replies::{self, NewReply};
 use doorkey::domain::staff::{self, Role};
 use doorkey::domain::tickets::{self, Change, DeskQuery, ListFilter, NewTicket, Sort, Status};
+use doorkey::domain::transfer::{self, Assembler};
 use doorkey::domain::webhooks::{self, NewWebhook, WebhookChange};
 use doorkey::domain::{Actor, api_keys, codes, customers, events, mails};
 use doorkey::error::Error;
@@ -32,6 +33,7 @@ async fn one_story_runs_every_statement_of_the_store() {
     a_customer_comes_in(&app).await;
     a_ticket_lives(&app).await;
     everybody_looks(&app).await;
+    everything_moves(&app).await;
     mail_goes_wrong(&app).await;
     links_end(&app).await;
     events_are_told(&app).await;
@@ -203,6 +205,33 @@ async fn everybody_looks(app: &TestApp) {
     let found: Result<_, Error> =
         app.db.read(move |tx| tickets::find(tx, &somebody(), &reference)).await;
     found.unwrap();
+}
+
+async fn everything_moves(app: &TestApp) {
+    let mut own = Vec::new();
+    let totals = app.db.survey(move |tx| {
+        let totals = transfer::export::<Error>(tx, &mut |line| {
+            own.push(line.clone());
+            Ok(())
+        });
+        totals.map(|totals| (own, totals))
+    });
+    let (lines, totals) = totals.await.unwrap();
+    assert_eq!((lines.len() as u64, totals.tickets), (totals.all() + 2, 1));
+    let mut assembler =
+        Assembler::new(1, r#"{"type":"doorkey","version":1,"source":"old"}"#, None).unwrap();
+    for line in [
+        r#"{"type":"staff","id":"1","email":"eve@rfs.example","name":"Eve","role":"admin"}"#,
+        r#"{"type":"customer","id":"1","email":"bob@example.com"}"#,
+        r#"{"type":"ticket","id":"1","customer":"1","assignee":"1","subject":"Old",
+            "description":"Old","status":"open","created_at":"2020-01-01T00:00:00Z"}"#,
+    ] {
+        assembler.read(2, line);
+    }
+    assembler.finish();
+    let pieces = assembler.take_ready();
+    let done = app.act(move |tx, _, now| transfer::import(tx, "old", &pieces, now)).await.unwrap();
+    assert_eq!((done.tally.tickets, done.tally.staff, done.bad), (1, 1, vec![]));
 }
 
 async fn mail_goes_wrong(app: &TestApp) {

@@ -76,10 +76,16 @@ fn insert(
     now: Millis,
 ) -> Result<Ticket, Error> {
     let mut ticket = begin(id, Reference::random(), new, customer, assignee, now);
+    insert_named(tx, &mut ticket)?;
+    Ok(ticket)
+}
+
+/// Adds the row of a ticket under the reference it has or, if that is taken, under another.
+pub(in crate::domain) fn insert_named(tx: &mut Tx<'_>, ticket: &mut Ticket) -> Result<(), Error> {
     // One in a billion is taken per ticket there is: drawing again is enough.
     for _ in 0..20 {
-        if store::tickets::insert(tx, &ticket)? {
-            return Ok(ticket);
+        if store::tickets::insert(tx, ticket)? {
+            return Ok(());
         }
         ticket.reference = Reference::random();
     }
@@ -117,7 +123,7 @@ pub(in crate::domain) fn begin(
 }
 
 /// Keeps what a ticket is found by, beside its entries.
-pub(super) fn index(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<(), Error> {
+pub(in crate::domain) fn index(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<(), Error> {
     store::search::put(tx, ticket.customer.id, ticket.id, 0, true, &search_text(ticket))?;
     Ok(())
 }

@@ -7,10 +7,10 @@ mod find;
 mod list;
 
 pub use change::{Change, change, resolve};
-pub(in crate::domain) use change::{move_to, settle, turn};
+pub(in crate::domain) use change::{move_to, recount, settle, turn};
 pub use close::close_due;
 pub use create::{NewTicket, create};
-pub(in crate::domain) use create::{begin, search_text};
+pub(in crate::domain) use create::{begin, index, insert_named, search_text};
 pub(in crate::domain) use find::take;
 pub use find::{detail, find, timeline, version};
 pub use list::{DeskQuery, ListFilter, counts, list, list_for_customer};

@@ -1,0 +1,274 @@
+//! `doorkey import`: what another Doorkey exported, or what a query made of another program's
+//! database, in batches.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::import_lines::Lines;
+use super::progress::{Progress, thousands};
+use super::{CliError, output};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::transfer::{self, Assembler, Outcome, Piece, Remark, Tally, Totals};
+use crate::error::{Error, FieldCode, LineError};
+
+/// Rows in one transaction, about: others write in between.
+const BATCH: usize = 1_000;
+/// Bytes of text in one transaction, about.
+const BATCH_SIZE: usize = 4 * 1024 * 1024;
+
+/// Read staff, customers, tickets and their timelines from JSON Lines
+///
+/// docs/EXPORT.md describes the lines, docs/MIGRATING.md how to get them from osTicket, Zammad and
+/// FreeScout. What was imported before is recognised: a file that has grown adds what is new,
+/// and an import that was interrupted goes on when it is run again. Nobody is mailed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorkey import company.jsonl --dry-run\n\n\
+    Bad lines are named on standard output, the rest is imported, and the exit code is 1.")]
+pub struct Args {
+    /// The file; - is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Only say what would happen, and name every bad line
+    #[arg(long)]
+    dry_run: bool,
+    /// The name of the system it comes from [default: what the first line says, or doorkey]
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Print a JSON object for each bad line and each new reference, and one at the end
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads the file and imports it.
+pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
+    let file = open(&args.file)?;
+    let app = App::start(config, Clock::System).await?;
+    let done = Import::new(&app, args).read(Lines::new(file)).await;
+    app.db.clone().close().await;
+    done
+}
+
+fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, CliError> {
+    if path == Path::new("-") {
+        return Ok(Box::new(BufReader::new(io::stdin())));
+    }
+    let failed = |error| CliError::Failed(format!("{}: {error}", path.display()));
+    Ok(Box::new(BufReader::new(File::open(path).map_err(failed)?)))
+}
+
+/// An import under way.
+struct Import<'a> {
+    app: &'a App,
+    args: Args,
+    pieces: Vec<Piece>,
+    /// Rows and bytes of these.
+    rows: usize,
+    size: usize,
+    tally: Tally,
+    bad: u64,
+    progress: Progress,
+}
+
+/// The last line of the answer to a program.
+#[derive(Serialize)]
+struct Done<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    dry_run: bool,
+    source: &'a str,
+    #[serde(flatten)]
+    tally: Tally,
+    bad: u64,
+    unknown_categories: Vec<&'a str>,
+}
+
+impl<'a> Import<'a> {
+    fn new(app: &'a App, args: Args) -> Self {
+        let progress = Progress::on_terminal();
+        let tally = Tally::default();
+        Self { app, args, pieces: Vec::new(), rows: 0, size: 0, tally, bad: 0, progress }
+    }
+
+    async fn read(mut self, mut lines: Lines<impl BufRead>) -> Result<(), CliError> {
+        let mut assembler = self.begin(&mut lines)?;
+        while let Some((number, line)) = lines.next_line()? {
+            match line {
+                Ok(text) => assembler.read(number, text),
+                Err(error) => assembler.refuse(error),
+            }
+            self.take(&mut assembler).await?;
+        }
+        assembler.finish();
+        self.take(&mut assembler).await?;
+        self.import(&assembler).await?;
+        self.end(&assembler)
+    }
+
+    /// Reads the header.
+    fn begin(&mut self, lines: &mut Lines<impl BufRead>) -> Result<Assembler, CliError> {
+        let nothing = LineError::new(1, FieldCode::Required, "There is nothing in it.");
+        let (number, text) = lines.next_line()?.unwrap_or((1, Err(nothing)));
+        let source = self.args.source.clone();
+        let begun = text.and_then(|text| Assembler::new(number, text, source.as_deref()));
+        begun.map_err(|error| CliError::Failed(format!("{error} Nothing was imported.")))
+    }
+
+    async fn take(&mut self, assembler: &mut Assembler) -> Result<(), CliError> {
+        for bad in assembler.take_bad() {
+            self.tell_bad(&bad)?;
+        }
+        for piece in assembler.take_ready() {
+            self.rows += piece.weight();
+            self.size += piece.size();
+            self.pieces.push(piece);
+        }
+        if self.rows >= BATCH || self.size >= BATCH_SIZE {
+            self.import(assembler).await?;
+        }
+        let Totals { tickets, .. } = assembler.totals();
+        self.progress.tell(|| {
+            let lines = thousands(assembler.totals().all());
+            format!("{lines} lines, {} tickets", thousands(tickets))
+        });
+        Ok(())
+    }
+
+    /// Imports what is ready, in one transaction.
+    async fn import(&mut self, assembler: &Assembler) -> Result<(), CliError> {
+        if self.pieces.is_empty() {
+            return Ok(());
+        }
+        let pieces = Arc::new(std::mem::take(&mut self.pieces));
+        (self.rows, self.size) = (0, 0);
+        let (source, now) = (assembler.source().to_owned(), self.app.clock.now());
+        let done: Result<Outcome, Error> = if self.args.dry_run {
+            self.app.db.scan(move |tx| transfer::foresee(tx, &source, &pieces)).await
+        } else {
+            self.app.db.write(move |tx| transfer::import(tx, &source, &pieces, now)).await
+        };
+        let outcome = done.map_err(|error| self.interrupted(&error))?;
+        self.tally.add(&outcome.tally);
+        for bad in &outcome.bad {
+            self.tell_bad(bad)?;
+        }
+        outcome.remarks.iter().try_for_each(|remark| self.tell(remark))
+    }
+
+    fn interrupted(&self, error: &Error) -> CliError {
+        let tickets = thousands(self.tally.tickets);
+        CliError::Failed(format!(
+            "{error}; {tickets} tickets had been imported. Run it again to go on from there"
+        ))
+    }
+
+    fn tell_bad(&mut self, bad: &LineError) -> Result<(), CliError> {
+        #[derive(Serialize)]
+        struct Bad<'a> {
+            #[serde(rename = "type")]
+            kind: &'a str,
+            #[serde(flatten)]
+            bad: &'a LineError,
+        }
+        self.bad += 1;
+        self.print(&Bad { kind: "bad", bad }, &bad.to_string())
+    }
+
+    fn tell(&mut self, remark: &Remark) -> Result<(), CliError> {
+        let (object, words) = match remark {
+            Remark::Reference { ticket, reference: Some(reference) } => (
+                json!({ "type": "reference", "ticket": ticket, "reference": reference.as_str() }),
+                format!("ticket {ticket} is {reference} here"),
+            ),
+            Remark::Reference { ticket, reference: None } => (
+                json!({ "type": "reference", "ticket": ticket, "reference": null }),
+                format!("ticket {ticket} would get another reference: its own is taken"),
+            ),
+            Remark::Kept { ticket, reference } => (
+                json!({ "type": "kept", "ticket": ticket, "reference": reference.as_str() }),
+                format!("ticket {ticket} stays as it is: {reference} was worked on here since"),
+            ),
+        };
+        self.print(&object, &words)
+    }
+
+    fn print(&mut self, object: &impl Serialize, words: &str) -> Result<(), CliError> {
+        self.progress.clear();
+        let mut out = io::stdout().lock();
+        if self.args.json {
+            serde_json::to_writer(&mut out, object).map_err(io::Error::from)?;
+            writeln!(out)?;
+        } else {
+            writeln!(out, "{words}")?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, assembler: &Assembler) -> Result<(), CliError> {
+        self.progress.clear();
+        let known = &self.app.rules.categories;
+        let unknown = assembler.categories().iter().filter(|category| !known.contains(category));
+        let unknown: Vec<&str> = unknown.map(String::as_str).collect();
+        let done = Done {
+            kind: "done",
+            dry_run: self.args.dry_run,
+            source: assembler.source(),
+            tally: self.tally,
+            bad: self.bad,
+            unknown_categories: unknown,
+        };
+        output::answer(self.args.json, &done, &self.words())?;
+        if !done.unknown_categories.is_empty() {
+            let names = done.unknown_categories.join(", ");
+            output::remark(
+                self.args.json,
+                &format!("These categories are not in the setting tickets.categories: {names}."),
+            );
+        }
+        if !assembler.is_whole() {
+            let text = "There was no last line of the type end, so it cannot be told whether the \
+                 file is whole.";
+            output::remark(self.args.json, text);
+        }
+        if self.bad == 0 { Ok(()) } else { Err(CliError::Failed(self.failure())) }
+    }
+
+    fn words(&self) -> String {
+        let number = thousands;
+        let Tally { staff, customers, tickets, grown_tickets, entries, .. } = self.tally;
+        let known = number(self.tally.known_tickets);
+        let told = if self.args.dry_run { "To be imported" } else { "Imported" };
+        let kept = match self.tally.kept_tickets {
+            0 => String::new(),
+            kept => format!(", {} stay as they are", number(kept)),
+        };
+        format!(
+            "{told}: {} staff, {} customers, {} tickets, {} entries. {} tickets grow, {known} were \
+             here before{kept}.",
+            number(staff),
+            number(customers),
+            number(tickets),
+            number(entries),
+            number(grown_tickets),
+        )
+    }
+
+    fn failure(&self) -> String {
+        let (count, they) = match self.bad {
+            1 => ("1 mistake was".to_owned(), "it"),
+            many => (format!("{} mistakes were", thousands(many)), "them"),
+        };
+        let done = if self.args.dry_run {
+            "nothing was changed"
+        } else {
+            "what they are about was left out, the rest was imported"
+        };
+        format!("{count} found; {done}. Mend {they} and run it again")
+    }
+}
