@@ -25,9 +25,9 @@ const BATCH_SIZE: usize = 4 * 1024 * 1024;
 
 /// Read staff, customers, tickets and their timelines from JSON Lines
 ///
-/// docs/EXPORT.md describes the lines, docs/MIGRATING.md how to get them from osTicket, Zammad and
-/// FreeScout. What was imported before is recognised: a file that has grown adds what is new,
-/// and an import that was interrupted goes on when it is run again. Nobody is mailed.
+/// docs/EXPORT.md describes the lines. What was imported before is recognised: a file that has grown adds what is new,
+/// and an import that was interrupted goes on when it is run again. Nobody is mailed, and no event
+/// tells of it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  doorkey import company.jsonl --dry-run\n\n\
     Bad lines are named on standard output, the rest is imported, and the exit code is 1.")]
@@ -270,5 +270,76 @@ impl<'a> Import<'a> {
             "what they are about was left out, the rest was imported"
         };
         format!("{count} found; {done}. Mend {they} and run it again")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+    use crate::domain::transfer::MOST_TEXT;
+
+    async fn app(folder: &Path) -> Arc<App> {
+        let mut config = Config { data_dir: folder.to_owned(), ..Config::default() };
+        let file = folder.join("doorkey.db");
+        config.database.url = Secret::new(format!("sqlite:{}", file.display()));
+        App::start(config, Clock::System).await.expect("an application")
+    }
+
+    async fn import(app: &App, text: &str, dry_run: bool) -> Result<(), CliError> {
+        let args = Args { file: "-".into(), dry_run, source: None, json: false };
+        Import::new(app, args).read(Lines::new(text.as_bytes())).await
+    }
+
+    fn many(customers: usize) -> String {
+        let mut text = "{\"type\":\"doorkey\",\"version\":1}\n".to_owned();
+        for id in 0..customers {
+            text += &format!(
+                "{{\"type\":\"customer\",\"id\":\"{id}\",\"email\":\"c{id}@b.example\"}}\n"
+            );
+        }
+        text
+    }
+
+    fn ticket(entries: usize, body: &str) -> String {
+        let mut text = "{\"type\":\"ticket\",\"id\":\"1\",\"customer\":\"0\",\"subject\":\"S\",\
+            \"description\":\"D\",\"status\":\"open\",\"created_at\":\"2020-01-01T00:00:00Z\"}\n"
+            .to_owned();
+        for id in 0..entries {
+            text += &format!(
+                "{{\"type\":\"entry\",\"ticket\":\"1\",\"id\":\"{id}\",\"kind\":\"note\",\
+                 \"visibility\":\"internal\",\"at\":\"2020-01-01T00:00:00Z\",\"by\":\"system\",\
+                 \"body\":\"{body}\"}}\n"
+            );
+        }
+        text
+    }
+
+    /// Others write between the batches: each is a write of its own.
+    #[tokio::test]
+    async fn much_is_imported_in_batches_and_foreseen_without_a_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = app(folder.path()).await;
+        let before = app.db.stats().writes;
+        let text = many(2 * BATCH + 1);
+        import(&app, &text, true).await.expect("foreseen");
+        assert_eq!(app.db.stats().writes, before);
+        import(&app, &text, false).await.expect("imported");
+        assert_eq!(app.db.stats().writes, before + 3);
+    }
+
+    #[tokio::test]
+    async fn a_ticket_is_one_transaction_and_what_is_larger_than_one_may_be_is_left_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = app(folder.path()).await;
+        let before = app.db.stats().writes;
+        import(&app, &(many(1) + &ticket(BATCH + 500, "x")), false).await.expect("imported");
+        assert_eq!(app.db.stats().writes, before + 1);
+        let body = "😀".repeat(20_000);
+        let large = ticket(MOST_TEXT / body.len() + 1, &body).replace("\"1\"", "\"2\"");
+        let refused = import(&app, &(many(1) + &large), false).await.expect_err("too large");
+        assert!(refused.to_string().starts_with("1 mistake was found"), "{refused}");
+        let tickets = app.db.read(|tx| tx.one::<i64>("SELECT count(*) FROM tickets", &[])).await;
+        assert_eq!(tickets.expect("a number"), 1);
     }
 }

@@ -10,6 +10,7 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::customers::{self, NewCustomer};
 use crate::domain::email::Email;
+use crate::domain::events;
 use crate::domain::table::Record;
 use crate::domain::text;
 use crate::error::{Error, FieldCode, FieldError, LineError};
@@ -183,11 +184,17 @@ impl Counts {
     }
 }
 
-/// Adds those who are not customers yet. Nobody is mailed.
+/// Adds those who are not customers yet. Nobody is mailed; programs are told of each, as of any
+/// other new customer.
 pub fn add(tx: &mut Tx<'_>, batch: &[NewCustomer], now: Millis) -> Result<Counts, Error> {
     let mut counts = Counts::default();
     for new in batch {
-        counts.count(store::customers::insert(tx, &customers::row(new, now))?);
+        let customer = customers::row(new, now);
+        let is_new = store::customers::insert(tx, &customer)?;
+        if is_new {
+            events::customer_created(tx, &customer)?;
+        }
+        counts.count(is_new);
     }
     Ok(counts)
 }

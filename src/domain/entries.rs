@@ -183,12 +183,7 @@ pub(in crate::domain) fn keep(
     write(tx, ticket, entry, by_id)
 }
 
-fn write(
-    tx: &mut Tx<'_>,
-    ticket: &Ticket,
-    entry: &Entry,
-    by_id: Option<i64>,
-) -> Result<(), Error> {
+fn write(tx: &mut Tx<'_>, ticket: &Ticket, entry: &Entry, by_id: Option<i64>) -> Result<(), Error> {
     store::entries::insert(tx, ticket.id, entry, by_id)?;
     if let Some(folded) = search_text(entry) {
         let is_public = entry.visibility == Visibility::Public;

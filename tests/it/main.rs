@@ -28,6 +28,7 @@ mod limits;
 mod links;
 mod mails;
 mod matrix;
+mod moving;
 mod openapi;
 mod outbox;
 mod portal_api;

@@ -11,11 +11,14 @@ use super::story::{Company, load};
 use super::{CliError, TRY, as_json, public_url, ready_link, settings, welcome};
 use crate::app::App;
 use crate::clock::{Clock, Millis};
-use crate::config::Config;
+use crate::config::{Config, Secret};
+use crate::db::Tx;
 use crate::domain::Rules;
 use crate::domain::access;
 use crate::domain::email::Email;
 use crate::domain::tickets::{self, DeskQuery, ListFilter, Status, Ticket};
+use crate::domain::transfer::{self, Assembler};
+use crate::error::Error;
 use crate::ids::Token;
 
 /// A Thursday morning, a Sunday night, New Year, a leap day, midsummer.
@@ -273,6 +276,44 @@ async fn a_customer_opens_the_printed_link_and_finds_news_and_tickets() {
     let unread = mine.iter().filter(|ticket| ticket.unread).count();
     assert!((1..=4).contains(&unread), "{unread} of {} are new", mine.len());
     app.db.clone().close().await;
+}
+
+/// Every line of an export.
+async fn lines(app: &App) -> Vec<String> {
+    let written = app.db.survey(|tx| {
+        let mut lines = Vec::new();
+        transfer::export::<Error>(tx, &mut |line| {
+            lines.push(serde_json::to_string(line).expect("JSON"));
+            Ok(())
+        })?;
+        Ok::<_, Error>(lines)
+    });
+    written.await.expect("lines")
+}
+
+#[tokio::test]
+async fn the_year_moves_into_an_empty_database_and_is_the_same_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = filled(folder.path()).await;
+    let written = lines(&app).await;
+    let mut config = app.config.clone();
+    config.database.url = Secret::new(format!("sqlite:{}", folder.path().join("b.db").display()));
+    let copy = App::start(config, app.clock.clone()).await.expect("an application");
+    let mut assembler = Assembler::new(1, &written[0], None).expect("a header");
+    for (number, line) in written.iter().enumerate().skip(1) {
+        assembler.read(number as u64 + 1, line);
+    }
+    assembler.finish();
+    let (pieces, now) = (assembler.take_ready(), app.clock.now());
+    let import = move |tx: &mut Tx<'_>| transfer::import(tx, transfer::SOURCE, &pieces, now);
+    let outcome = copy.db.write(import).await.expect("imported");
+    assert_eq!((outcome.tally.tickets, outcome.bad), (TICKETS as u64, vec![]));
+    let (there, here) = (lines(&copy).await, lines(&app).await);
+    assert!(there == here && here == written);
+    assert_eq!(list(&copy, None).await.len(), TICKETS);
+    for app in [app, copy] {
+        app.db.clone().close().await;
+    }
 }
 
 #[tokio::test]

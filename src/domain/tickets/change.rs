@@ -134,7 +134,11 @@ pub(in crate::domain) fn settle(
 }
 
 /// Counts a ticket that was `from` as what it is now.
-pub(in crate::domain) fn recount(tx: &mut Tx<'_>, ticket: &Ticket, from: Status) -> Result<(), Error> {
+pub(in crate::domain) fn recount(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    from: Status,
+) -> Result<(), Error> {
     // Always in the same order, so that two tickets of one customer cannot wait for each other.
     let mut counts = [(from, -1), (ticket.status, 1)];
     counts.sort_unstable_by_key(|(status, _)| status.as_str());

@@ -88,9 +88,8 @@ impl Assembler {
     /// If it is no header, or one of a newer version: then nothing can be read.
     pub fn new(number: u64, text: &str, source: Option<&str>) -> Result<Self, LineError> {
         let error = |message: String| LineError::new(number, FieldCode::Malformed, message);
-        let header = match serde_json::from_str(text) {
-            Ok(Line::Doorkey(header)) => header,
-            _ => return Err(error(NO_HEADER.to_owned())),
+        let Ok(Line::Doorkey(header)) = serde_json::from_str(text) else {
+            return Err(error(NO_HEADER.to_owned()));
         };
         let HeaderLine { version, source: own } = header;
         if version != VERSION {
@@ -184,7 +183,7 @@ impl Assembler {
         }
         match line {
             Line::Staff(line) => {
-                self.add(number, What::Staff, &line.id, parse::staff(line), Item::Staff)
+                self.add(number, What::Staff, &line.id, parse::staff(line), Item::Staff);
             }
             Line::Customer(line) => {
                 self.add(number, What::Customer, &line.id, parse::customer(line), Item::Customer);
@@ -194,7 +193,7 @@ impl Assembler {
                 Err(wrong) => self.wrong(number, wrong),
             },
             Line::Entry(line) => {
-                self.continue_with(number, &line.ticket, parse::entry(line, number))
+                self.continue_with(number, &line.ticket, parse::entry(line, number));
             }
             Line::End(totals) => self.end(number, *totals),
             Line::Doorkey(_) => {

@@ -264,7 +264,7 @@ impl<'a, 'b> Importing<'a, 'b> {
                 self.outcome.tally.grown_tickets += 1;
                 self.outcome.tally.entries += (whole.entries.len() - from) as u64;
                 if !only_foreseen {
-                    tickets::grow(self, *ticket, whole, from)?;
+                    tickets::grow(self, &ticket, whole, from)?;
                 }
             }
         }

@@ -27,7 +27,7 @@ pub const LONGEST_LINE: usize = 1024 * 1024;
 /// Entries of one ticket at most: it is imported whole, in one transaction.
 pub const MOST_ENTRIES: usize = 100_000;
 /// Bytes of all texts of one ticket at most.
-pub const MOST_TEXT: usize = 128 * 1024 * 1024;
+pub const MOST_TEXT: usize = 64 * 1024 * 1024;
 /// Lengths of an id of the other system, and of its name.
 pub const ID: RangeInclusive<usize> = 1..=200;
 /// Where what is imported comes from, if nothing says so.

@@ -106,7 +106,7 @@ pub(super) fn add(importing: &mut Importing<'_, '_>, whole: &Whole) -> Result<Re
 /// Adds what is new of a ticket that was imported before.
 pub(super) fn grow(
     importing: &mut Importing<'_, '_>,
-    ticket: Ticket,
+    ticket: &Ticket,
     whole: &Whole,
     from: usize,
 ) -> Result<(), Error> {

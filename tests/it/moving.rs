@@ -1,0 +1,156 @@
+//! `doorkey export` and `doorkey import` as a person or a script runs them.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::real::doorkey::Doorkey;
+
+/// A Doorkey of its own and a folder for files.
+struct Place {
+    doorkey: Doorkey,
+    files: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { doorkey: Doorkey::prepare(&[]), files: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+
+    fn import(&self, file: &Path, flags: &[&str]) -> Output {
+        self.doorkey.command().arg("import").arg(file).args(flags).output().unwrap()
+    }
+
+    fn export(&self) -> String {
+        let output = self.doorkey.command().arg("export").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+fn docs(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
+}
+
+/// The JSON objects that were printed, one a line.
+fn objects(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn said(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn the_example_in_the_documentation_is_imported_and_exported_again() {
+    let example = std::fs::read_to_string(docs("export-example.jsonl")).unwrap();
+    let described = std::fs::read_to_string(docs("EXPORT.md")).unwrap();
+    for line in example.lines() {
+        assert!(described.contains(line), "docs/EXPORT.md shows the file as it is: {line}");
+    }
+    let place = Place::new();
+    let done = place.import(&docs("export-example.jsonl"), &["--json"]);
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    let expected = json!({
+        "type": "done", "dry_run": false, "source": "doorkey", "staff": 1, "known_staff": 0,
+        "customers": 1, "known_customers": 0, "tickets": 1, "grown_tickets": 0,
+        "known_tickets": 0, "kept_tickets": 0, "entries": 8, "bad": 0, "unknown_categories": [],
+    });
+    assert_eq!(objects(&done), [expected]);
+    assert_eq!(place.export(), example);
+}
+
+#[test]
+fn an_export_goes_through_a_file_or_a_pipe_into_another_doorkey() {
+    let (here, there) = (Place::new(), Place::new());
+    here.import(&docs("export-example.jsonl"), &[]);
+    let file = here.file("company.jsonl");
+    std::fs::write(&file, "what was there before").unwrap();
+    let done = here.doorkey.cli(&["export", file.to_str().unwrap()]);
+    assert_eq!(done, json!({ "staff": 1, "customers": 1, "tickets": 1, "entries": 8 }));
+    let written = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(written, here.export());
+    assert_eq!(
+        std::fs::read_dir(here.files.path()).unwrap().count(),
+        1,
+        "nothing is left beside it"
+    );
+    let mut piped = there.doorkey.command();
+    piped.args(["import", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(written.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        said(&output.stdout),
+        "Imported: 1 staff, 1 customers, 1 tickets, 8 entries. 0 tickets grow, 0 were here before.\n"
+    );
+    assert_eq!(there.export(), written);
+}
+
+#[test]
+fn bad_lines_are_printed_and_the_rest_is_imported_unless_it_is_a_dry_run() {
+    let place = Place::new();
+    let file = place.file("old.jsonl");
+    let lines = [
+        r#"{"type":"doorkey","version":1,"source":"old"}"#,
+        r#"{"type":"customer","id":"1","email":"ana@example.com"}"#,
+        r#"{"type":"customer","id":"2","email":"ben"}"#,
+        r#"{"type":"ticket","id":"482913","customer":"1","subject":"S","description":"D","category":"Fax",
+            "status":"open","created_at":"2020-01-01T00:00:00Z"}"#,
+    ];
+    std::fs::write(&file, lines.join("\n").replace(",\n  ", ",")).unwrap();
+    let tried = place.import(&file, &["--dry-run"]);
+    assert_eq!(tried.status.code(), Some(1), "{tried:?}");
+    assert_eq!(
+        said(&tried.stdout).lines().collect::<Vec<_>>(),
+        [
+            "line 3, email: This does not look like an e-mail address, such as name@example.com.",
+            "To be imported: 0 staff, 1 customers, 1 tickets, 0 entries. 0 tickets grow, 0 were here before.",
+        ]
+    );
+    assert!(said(&tried.stderr).contains("1 mistake was found; nothing was changed."), "{tried:?}");
+    assert_eq!(place.export().lines().count(), 2, "the first line and the last");
+    let done = place.import(&file, &["--json"]);
+    let told = objects(&done);
+    assert_eq!((done.status.code(), told.len()), (Some(1), 3), "{done:?}");
+    assert_eq!(
+        (&told[0]["type"], &told[0]["line"], &told[0]["field"]),
+        (&json!("bad"), &json!(3), &json!("email"))
+    );
+    assert_eq!((&told[1]["type"], &told[1]["ticket"]), (&json!("reference"), &json!("482913")));
+    assert_eq!((&told[2]["source"], &told[2]["tickets"]), (&json!("old"), &json!(1)));
+    assert_eq!(told[2]["unknown_categories"], json!(["Fax"]));
+    assert!(place.export().contains(told[1]["reference"].as_str().unwrap()));
+    let other = place.import(&file, &["--source", "older", "--json"]);
+    let other = objects(&other).pop().unwrap();
+    assert_eq!(
+        (&other["tickets"], &other["known_customers"]),
+        (&json!(1), &json!(1)),
+        "another's ids"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_told() {
+    let place = Place::new();
+    let missing = place.file("missing/company.jsonl");
+    for (arguments, code, words) in [
+        (vec!["import", "nowhere.jsonl"], 1, "nowhere.jsonl: No such file"),
+        (vec!["import", "/dev/null"], 1, "line 1: There is nothing in it."),
+        (vec!["export", missing.to_str().unwrap()], 1, "No such file"),
+        (vec!["export"], 2, "--json answers on standard output"),
+    ] {
+        let output = place.doorkey.try_cli(&arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+        assert!(said(&output.stderr).contains(words), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
+    }
+}
