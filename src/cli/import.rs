@@ -25,7 +25,8 @@ const BATCH_SIZE: usize = 4 * 1024 * 1024;
 
 /// Read staff, customers, tickets and their timelines from JSON Lines
 ///
-/// docs/EXPORT.md describes the lines. What was imported before is recognised: a file that has grown adds what is new,
+/// docs/EXPORT.md describes the lines, docs/MIGRATING.md how to get them from osTicket, Zammad and
+/// FreeScout. What was imported before is recognised: a file that has grown adds what is new,
 /// and an import that was interrupted goes on when it is run again. Nobody is mailed, and no event
 /// tells of it.
 #[derive(Debug, clap::Args)]

@@ -28,6 +28,7 @@ mod limits;
 mod links;
 mod mails;
 mod matrix;
+mod migrating;
 mod moving;
 mod openapi;
 mod outbox;
