@@ -48,6 +48,8 @@ async function load({ focus = true, y = 0 } = {}) {
   const page = await fetchPage(here());
   if (mine !== journey) return;
   busy(false);
+  // Either there is an answer, or the page itself says that there is none.
+  online();
   const view = page.text && [200, 401, 404].includes(page.status) ? parse(page.text) : null;
   if (!view) return showTrouble(page, focus);
   etag = page.status === 200 ? page.etag : null;
@@ -65,7 +67,6 @@ function showWayIn(focus) {
 
 /** @param {HTMLElement} view @param {boolean} focus */
 function settle(view, focus) {
-  online();
   // What another customer left in this tab is not for this one.
   if (view.dataset.me && keepReader(view.dataset.me)) left.clear();
   if (view.dataset.view === "ticket") remember(view);
@@ -123,6 +124,7 @@ async function swap(view) {
   const page = await fetchPage(here());
   if (mine !== journey) return;
   busy(false);
+  if (isAnswer(page)) online();
   const fresh = page.status === 200 ? parse(page.text) : null;
   if (!fresh) return load();
   etag = page.etag;
@@ -133,7 +135,7 @@ async function swap(view) {
 
 /** The list as it was when it was left, brought up to date. @param {{ view: HTMLElement, etag: string | null }} kept @param {number} y */
 async function comeBack(kept, y) {
-  const mine = ++journey;
+  journey += 1;
   busy(false);
   etag = kept.etag;
   markRead(kept.view, lastTicket);
@@ -141,15 +143,24 @@ async function comeBack(kept, y) {
   writeTimes(kept.view);
   scrollTo({ top: y, behavior: "instant" });
   find(`[data-reference="${lastTicket}"] h2 a`, kept.view)?.focus({ preventScroll: true });
+  await renew(kept.view);
+}
+
+/** Brings the list that is shown up to date. @param {HTMLElement} view */
+async function renew(view) {
+  const mine = journey;
   const page = await fetchPage(here(), etag);
-  if (mine !== journey || page.status === 304 || page.status === 0) return;
+  if (mine !== journey || view !== current()) return;
+  if (!isAnswer(page)) return offline();
+  online();
+  if (page.status === 304 || page.status === 429) return;
   const fresh = page.status === 200 ? parse(page.text) : null;
   if (!fresh) return load();
   etag = page.etag;
   writeTimes(fresh);
   const focused = document.activeElement?.closest(".ticket")?.getAttribute("data-reference");
-  refreshList(kept.view, fresh);
-  if (focused) find(`[data-reference="${focused}"] h2 a`, kept.view)?.focus({ preventScroll: true });
+  refreshList(view, fresh);
+  if (focused) find(`[data-reference="${focused}"] h2 a`, view)?.focus({ preventScroll: true });
 }
 
 /** The ticket that was open last, to which the focus returns in the list. */
@@ -200,21 +211,24 @@ async function extend(view, link, add) {
   link.setAttribute("aria-disabled", "true");
   const page = await fetchPage(link.href);
   link.removeAttribute("aria-disabled");
+  if (isAnswer(page)) online();
   if (page.status === 401) return load();
   const fresh = page.status === 200 ? parse(page.text) : null;
   if (fresh) add(view, fresh);
   else announce(excuse(page));
 }
 
-/** Looks whether the open ticket has news. */
+/** Looks whether the open ticket has news. A list is not watched, but one that could not be read is tried again. */
 async function look() {
   const view = current();
-  if (document.hidden || view?.dataset.view !== "ticket" || !token()) return;
+  if (document.hidden || !token()) return;
+  if (view?.dataset.view === "list" && misses > 0) return renew(view);
+  if (view?.dataset.view !== "ticket") return;
   const mine = journey;
   // "Show earlier" may have put the address of an older page into a new tab: always look at the end.
   const page = await fetchPage(location.pathname, etag);
   if (mine !== journey || view !== current()) return;
-  if (page.status === 0 || page.status >= 500) return offline();
+  if (!isAnswer(page)) return offline();
   online();
   if (page.status === 304 || page.status === 429) return;
   const fresh = parse(page.text);
@@ -222,6 +236,11 @@ async function look() {
   if (page.status !== 200) return load();
   etag = page.etag;
   announceEntries(mergeTicket(view, fresh));
+}
+
+/** Whether the server was there and knew what to say. @param {{ status: number }} page */
+function isAnswer({ status }) {
+  return status > 0 && status < 500;
 }
 
 function offline() {
@@ -344,8 +363,8 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("visibilitychange", () => void look());
 addEventListener("online", () => {
-  if (current()?.dataset.view === "ticket") void look();
-  else if (find("[data-do=retry]", main())) void load();
+  if (find("[data-do=retry]", main())) void load();
+  else void look();
 });
 
 listen({
@@ -358,9 +377,9 @@ listen({
     const view = current();
     if (view) takeDraft(view, reference, kept);
   },
-  sent: (reference) => {
+  sent: (reference, text) => {
     const view = current();
-    if (view && referenceOf(view) === reference) emptyReply(view);
+    if (view && referenceOf(view) === reference) emptyReply(view, text);
   },
 });
 

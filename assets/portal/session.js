@@ -14,12 +14,15 @@ const REQUESTS = 3;
 /** How long a new tab waits for an open one to answer, in milliseconds. */
 const PATIENCE = 150;
 
-/** @typedef {{ text: string, key: string, tried?: string }} Draft */
+/**
+ * `tried`: what was sent last without an answer, and the newest own entry that stood there then.
+ * @typedef {{ text: string, key: string, tried?: { text: string, after: string } }} Draft
+ */
 /** @typedef {{ email: string, requests: string[], answer: string, ticket: string | null }} Asked `requests`: newest first */
 /**
  * @typedef {{ type: "token?", from: string } | { type: "token", to: string, token: string }
  *   | { type: "draft?", from: string, reference: string, reader: string | null } | { type: "draft", to: string, reference: string, draft: Draft }
- *   | { type: "sent", reference: string, key: string } | { type: "ended", reader: string | null }} Word
+ *   | { type: "sent", reference: string, key: string, text: string } | { type: "ended", reader: string | null }} Word
  */
 
 /** Only pages of this origin can join the channel. */
@@ -132,7 +135,7 @@ function say(word) {
 
 /**
  * Listens to the other tabs for as long as this one lives.
- * @param {{ ended: () => void, draft: (reference: string, draft: Draft) => void, sent: (reference: string) => void }} on
+ * @param {{ ended: () => void, draft: (reference: string, draft: Draft) => void, sent: (reference: string, text: string) => void }} on
  */
 export function listen(on) {
   channel?.addEventListener("message", (/** @type {MessageEvent<Word>} */ { data }) => {
@@ -144,8 +147,8 @@ export function listen(on) {
     }
     if (data.type === "draft" && data.to === selfId) on.draft(data.reference, data.draft);
     if (data.type === "sent" && draft(data.reference)?.key === data.key) {
-      dropDraft(data.reference);
-      on.sent(data.reference);
+      settleDraft(data.reference, data.text);
+      on.sent(data.reference, data.text);
     }
     // Another customer's tabs in the same browser go on.
     if (data.type === "ended" && data.reader === sessionStorage.getItem(READER)) on.ended();
@@ -184,14 +187,29 @@ export function dropDraft(reference) {
   sessionStorage.removeItem(DRAFT + reference);
 }
 
+/**
+ * The server has this text: the draft that says the same is done. One that says something else by
+ * now stays, to be sent under a key of its own.
+ * @param {string} reference
+ * @param {string} text
+ * @returns {boolean} whether nothing is left to send
+ */
+export function settleDraft(reference, text) {
+  const kept = draft(reference)?.text ?? "";
+  const done = kept.trimEnd() === text.trimEnd();
+  if (done) dropDraft(reference);
+  else keepDraft(reference, { text: kept, key: random() });
+  return done;
+}
+
 /** Asks the other tabs for a draft: the tab whose link expired may hold it. @param {string} reference */
 export function askForDraft(reference) {
   say({ type: "draft?", from: selfId, reference, reader: sessionStorage.getItem(READER) });
 }
 
-/** Tells the other tabs that this text was accepted. @param {string} reference @param {string} key */
-export function saySent(reference, key) {
-  say({ type: "sent", reference, key });
+/** Tells the other tabs that this text was accepted. @param {string} reference @param {string} key @param {string} text */
+export function saySent(reference, key, text) {
+  say({ type: "sent", reference, key, text });
 }
 
 /** What this tab asked a link for; phones throw tabs away while their owner reads the mail. @returns {Asked | null} */

@@ -1,7 +1,7 @@
 // One ticket: the reply and its draft, and news that arrive while it is open.
 
 import { call, excuse } from "./api.js";
-import { askForDraft, draft, dropDraft, keepDraft, random, saySent } from "./session.js";
+import { askForDraft, draft, dropDraft, keepDraft, random, saySent, settleDraft } from "./session.js";
 import { announce, blame, clearProblems, complain, find, findAll, nameTab, once } from "./html.js";
 import { writeTimes } from "./times.js";
 
@@ -33,9 +33,30 @@ export function countCharacters(typed) {
 /** Brings back what was being written. @param {HTMLElement} view */
 export function restoreDraft(view) {
   const reference = referenceOf(view);
+  settleTried(view);
   const kept = draft(reference);
   if (kept?.text) fillDraft(view, kept.text);
   else askForDraft(reference);
+}
+
+/** The reader's newest entry. @param {HTMLElement} view @returns {HTMLElement | null} */
+function newestOwn(view) {
+  return findAll("[data-entry].mine", view).at(-1) ?? null;
+}
+
+/**
+ * A text that was sent without an answer and stands among the entries now has arrived: it need not
+ * stand in the field as well.
+ * @param {HTMLElement} view
+ */
+function settleTried(view) {
+  const reference = referenceOf(view);
+  const tried = draft(reference)?.tried;
+  const entry = newestOwn(view);
+  if (!tried || !entry || entry.id === tried.after) return;
+  if (find(".prose", entry)?.textContent !== wellFormed(asStored(tried.text))) return;
+  settleDraft(reference, tried.text);
+  emptyReply(view, tried.text);
 }
 
 /** @param {HTMLElement} view @param {string} text */
@@ -57,13 +78,17 @@ function fillDraft(view, text) {
 export function takeDraft(view, reference, kept) {
   if (referenceOf(view) !== reference || draft(reference)?.text) return;
   keepDraft(reference, kept);
-  fillDraft(view, kept.text);
+  settleTried(view);
+  const left = draft(reference)?.text;
+  if (left) fillDraft(view, left);
 }
 
-/** The text was sent from another tab. @param {HTMLElement} view */
-export function emptyReply(view) {
+/** The text was stored, though not by an answer to this tab. What was typed since stays. @param {HTMLElement} view @param {string} text */
+export function emptyReply(view, text) {
+  const kept = find("[data-kept]", view);
+  if (kept) kept.hidden = !draft(referenceOf(view));
   const field = replyField(view);
-  if (!field) return;
+  if (!field || field.value.trimEnd() !== text.trimEnd()) return;
   field.value = "";
   showCount(field);
 }
@@ -73,7 +98,7 @@ export function typed(view, field) {
   const reference = referenceOf(view);
   const before = draft(reference);
   if (field.value === "") dropDraft(reference);
-  else keepDraft(reference, { text: field.value, key: before?.key ?? random() });
+  else keepDraft(reference, { ...before, text: field.value, key: before?.key ?? random() });
   showCount(field);
 }
 
@@ -122,7 +147,7 @@ async function deliver(view, form, field, on) {
   const reference = referenceOf(view);
   const text = field.value;
   const key = draft(reference)?.key ?? random();
-  keepDraft(reference, { text, key });
+  keepDraft(reference, { text, key, tried: { text, after: newestOwn(view)?.id ?? "" } });
   const answer = await call("POST", `tickets/${reference}/replies`, { body: { body: wellFormed(text) }, key });
   switch (answer.status) {
     case 201:
@@ -158,7 +183,7 @@ async function deliver(view, form, field, on) {
  */
 function accepted(view, field, reference, text, key) {
   dropDraft(reference);
-  saySent(reference, key);
+  saySent(reference, key, text);
   // Whoever typed on while it was being sent keeps what came after.
   field.value = field.value === text ? "" : field.value;
   typed(view, field);
@@ -193,7 +218,10 @@ export function mergeTicket(view, fresh) {
   for (const part of findAll("[data-part]", fresh)) swapPart(view, part);
   writeTimes(view);
   scrollBy({ top: anchor.getBoundingClientRect().top - before, behavior: "instant" });
-  if (wasOpen === "true" && find("[data-part=reply]", view)?.dataset.open === "false") afterClosing(view);
+  const isOpen = find("[data-part=reply]", view)?.dataset.open;
+  if (wasOpen === "true" && isOpen === "false") afterClosing(view);
+  if (wasOpen === "false" && isOpen === "true") restoreDraft(view);
+  settleTried(view);
   return arrived;
 }
 

@@ -56,8 +56,8 @@ fn letter(app: &App, hand_over: &HandOver) -> Result<Letter, String> {
         code: hand_over.code.clone(),
         valid_for: links::in_words_of_time(app.rules.link_ttl),
     };
-    let rendered =
-        mail::render(&mail, &app.post.brand, &minted).map_err(|error| error.to_string())?;
+    let rendered = mail::render(&mail, &app.post.brand, &app.rules, &minted)
+        .map_err(|error| error.to_string())?;
     Ok(Letter {
         message_id: format!("{}@{}", claimed.message_id, app.post.sender.domain()),
         kind: mail.kind(),

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::domain::Rules;
 use crate::mail::{Brand, Mail, Minted, Rendered, colours, words};
 
 /// How long a code can be typed in, in words. See [`crate::domain::codes`].
@@ -21,7 +22,12 @@ struct Sheet {
     code_valid_for: &'static str,
     hello: String,
     reference: String,
+    /// The ticket's subject, as it may stand in the header, in the text and in the HTML part.
     subject: String,
+    subject_in_text: String,
+    subject_in_html: String,
+    /// Whether a reply to a resolved ticket opens it again.
+    reopens: bool,
     /// The author, the customer or the one who assigned it; empty if nobody is to be named.
     who: String,
     email: String,
@@ -32,10 +38,11 @@ struct Sheet {
 }
 
 impl Sheet {
-    fn new(brand: &Brand, minted: &Minted) -> Self {
+    fn new(brand: &Brand, rules: &Rules, minted: &Minted) -> Self {
         let colour = colours::checked(&brand.colour);
         Self {
-            brand: words::name(&brand.name),
+            brand: words::brand(&brand.name),
+            reopens: rules.reopen_on_reply,
             phone: brand.support_phone.clone().unwrap_or_default(),
             hours: brand.support_hours.clone().unwrap_or_default(),
             colour: colour.to_owned(),
@@ -56,6 +63,8 @@ impl Sheet {
     fn ticket(mut self, reference: &str, subject: &str) -> Self {
         self.reference = words::name(reference);
         self.subject = words::subject(subject);
+        self.subject_in_text = words::subject_in_text(subject);
+        self.subject_in_html = words::subject_in_html(subject);
         self
     }
 
@@ -93,13 +102,18 @@ macro_rules! render_folder {
     }};
 }
 
-/// Puts `mail` into words.
+/// Puts `mail` into words. `rules` are those that hold now, because a mail may promise nothing else.
 ///
 /// # Errors
 ///
 /// None but a bug in a template, which the snapshots would show.
-pub fn render(mail: &Mail, brand: &Brand, minted: &Minted) -> Result<Rendered, askama::Error> {
-    let sheet = Sheet::new(brand, minted);
+pub fn render(
+    mail: &Mail,
+    brand: &Brand,
+    rules: &Rules,
+    minted: &Minted,
+) -> Result<Rendered, askama::Error> {
+    let sheet = Sheet::new(brand, rules, minted);
     let (subject, text, html) = match mail {
         Mail::PortalLink { customer_name, ticket } => {
             let sheet =

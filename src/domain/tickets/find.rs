@@ -6,7 +6,7 @@ use crate::domain::access::Viewer;
 use crate::domain::entries::{self, Entry};
 use crate::domain::page::{self, Page};
 use crate::domain::tickets::{Detail, Summary, Ticket};
-use crate::error::Error;
+use crate::error::{Error, FieldError};
 use crate::ids::Reference;
 use crate::store;
 
@@ -44,7 +44,7 @@ pub fn detail(
     before: Option<&str>,
 ) -> Result<Detail, Error> {
     let before = match before {
-        Some(cursor) => page::decode("before", cursor, 1)?[0],
+        Some(cursor) => earlier(cursor)?,
         None => i64::MAX,
     };
     let ticket = find(tx, &viewer.actor(), reference)?;
@@ -72,6 +72,15 @@ pub fn detail(
             unread: false,
         },
     })
+}
+
+/// Whether `cursor` is one of [`detail`]: a page has no field to blame for another.
+pub fn is_earlier(cursor: &str) -> bool {
+    earlier(cursor).is_ok()
+}
+
+fn earlier(cursor: &str) -> Result<i64, FieldError> {
+    Ok(page::decode("before", cursor, 1)?[0])
 }
 
 /// The version of a customer's ticket: grows with everything they can see of it.

@@ -31,13 +31,7 @@ pub fn list_for_customer(
     viewer: &Viewer,
     filter: &ListFilter,
 ) -> Result<Page<Summary>, Error> {
-    let after = match &filter.cursor {
-        Some(cursor) => {
-            let keys = page::decode("cursor", cursor, 2)?;
-            Some((Millis(keys[0]), keys[1]))
-        }
-        None => None,
-    };
+    let after = filter.cursor.as_deref().map(own_place).transpose()?;
     let query = filter.query.as_deref().unwrap_or_default();
     let reference = Reference::parse_loosely(query);
     let own = OwnFilter {
@@ -51,6 +45,16 @@ pub fn list_for_customer(
     let rows = store::ticket_lists::of_customer(tx, &own)?;
     let key = |row: &store::ticket_lists::Listed| vec![row.summary.updated_at.0, row.id];
     Ok(Page::cut(rows, filter.limit, key, |row| row.summary))
+}
+
+/// Whether `cursor` is one of [`list_for_customer`]: a page has no field to blame for another.
+pub fn is_own_cursor(cursor: &str) -> bool {
+    own_place(cursor).is_ok()
+}
+
+fn own_place(cursor: &str) -> Result<(Millis, i64), FieldError> {
+    let keys = page::decode("cursor", cursor, 2)?;
+    Ok((Millis(keys[0]), keys[1]))
 }
 
 /// How many tickets the customer has, by status.

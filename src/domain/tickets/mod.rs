@@ -12,8 +12,8 @@ pub use close::close_due;
 pub use create::{NewTicket, create};
 pub(in crate::domain) use create::{begin, index, insert_named, search_text};
 pub(in crate::domain) use find::take;
-pub use find::{detail, find, timeline, version};
-pub use list::{DeskQuery, ListFilter, counts, list, list_for_customer};
+pub use find::{detail, find, is_earlier, timeline, version};
+pub use list::{DeskQuery, ListFilter, counts, is_own_cursor, list, list_for_customer};
 
 use crate::clock::Millis;
 use crate::domain::email::Email;

@@ -6,6 +6,7 @@ mod wire;
 mod words;
 
 use crate::clock::Millis;
+use crate::domain::Rules;
 use crate::domain::email::Email;
 use crate::mail::compose::Sender;
 use crate::mail::{Brand, Letter, Mail, Minted, Rendered, render};
@@ -70,5 +71,5 @@ pub(super) fn say(mail: &Mail) -> Rendered {
         valid_for: if matches!(mail, Mail::StaffSignIn { .. }) { "15 minutes" } else { "7 days" }
             .into(),
     };
-    render(mail, &brand(), &minted).expect("words")
+    render(mail, &brand(), &Rules::default(), &minted).expect("words")
 }

@@ -1,5 +1,6 @@
 //! Every mail as it reads, and what hostile words become.
 
+use crate::domain::Rules;
 use crate::mail::{Brand, Mail, Minted, render};
 
 use super::{TOKEN, brand, minted, say};
@@ -112,11 +113,42 @@ fn hostile_words_stay_words() {
     };
     let words = say(&mail);
     assert!(!words.subject.contains(['\r', '\n', '\u{202e}']));
-    assert!(!words.subject.contains("://") && !words.subject.contains("evil.example"));
+    assert!(words.subject.contains("Win <b>https://evil.example/x</b> Bcc: eve@evil.example"));
     assert!(words.text.starts_with("Hello,\n"));
-    assert!(!words.text.contains("evil.example") && !words.html.contains("evil.example"));
+    let own = |text: &str| text.replace("https://support.rfs.example", "");
+    assert!(!own(&words.text).contains("://") && !own(&words.html).contains("://"));
+    assert!(!words.html.contains("evil.example"));
     assert!(!words.html.contains("<script") && !words.html.contains("<b>https"));
     assert!(words.text.contains("> .\n> Open your ticket: nowhere\n"));
+}
+
+#[test]
+fn a_subject_reads_as_it_was_typed() {
+    let mail = Mail::TicketCreated {
+        customer_name: "Dr.Müller".into(),
+        reference: "TKT-7K3M9Q".into(),
+        subject: "Node.js app at info@firma.de".into(),
+    };
+    let words = say(&mail);
+    assert!(words.subject.ends_with(": Node.js app at info@firma.de"), "{}", words.subject);
+    assert!(words.text.contains("\nNode.js app at info@firma.de\n"), "{}", words.text);
+    let read = |text: &str| text.replace('\u{2060}', "");
+    assert!(read(&words.html).contains("Node.js app at info@firma.de"));
+    assert!(!words.html.contains("Node.js") && !words.html.contains("firma.de"), "no link");
+    assert!(read(&words.text).starts_with("Hello Dr.Müller,"));
+}
+
+#[test]
+fn a_resolved_ticket_s_mail_promises_to_reopen_only_if_it_will() {
+    let mail = samples().into_iter().find(|mail| mail.kind() == "ticket_resolved").expect("one");
+    for reopen_on_reply in [true, false] {
+        let rules = Rules { reopen_on_reply, ..Rules::default() };
+        let words = render(&mail, &brand(), &rules, &minted("/x")).expect("words");
+        for part in [&words.text, &words.html] {
+            assert_eq!(part.contains("it opens again"), reopen_on_reply, "{part}");
+            assert!(part.contains("Not solved yet? Open the ticket"), "{part}");
+        }
+    }
 }
 
 #[test]
@@ -124,7 +156,7 @@ fn nothing_is_promised_that_is_not_there() {
     let bare = Brand { support_phone: None, support_hours: None, colour: "red".into(), ..brand() };
     let nothing = Minted { link: None, code: None, valid_for: "7 days".into() };
     for mail in samples() {
-        let words = render(&mail, &bare, &nothing).expect("words");
+        let words = render(&mail, &bare, &Rules::default(), &nothing).expect("words");
         assert!(
             !words.html.contains("href") && !words.html.contains("Rather talk"),
             "{}",
@@ -150,7 +182,7 @@ fn quoted_empty_lines_are_kept() {
         customer_email: "ana@cafe-lumen.example".into(),
         reply: "a\n\n\n\nb".into(),
     };
-    let words = render(&mail, &brand(), &minted("/x")).expect("words");
+    let words = render(&mail, &brand(), &Rules::default(), &minted("/x")).expect("words");
     assert!(words.text.contains("> a\n>\n>\n>\n> b\n"), "{}", words.text);
     assert!(words.subject.starts_with("[TKT-7K3M9Q] The customer replied"));
 }

@@ -28,7 +28,7 @@ pub async fn show(ctx: Ctx, Query(mut fields): Query) -> Reply {
     let filter = ListFilter {
         status: fields.optional_string("status").as_deref().and_then(Status::parse),
         query: fields.optional_string("q").map(|query| query.chars().take(SEARCH_MAX).collect()),
-        cursor: fields.optional_string("cursor"),
+        cursor: fields.optional_string("cursor").filter(|cursor| tickets::is_own_cursor(cursor)),
         limit: PAGE,
     };
     match read(&ctx, filter.clone()).await {

@@ -21,7 +21,8 @@ pub async fn show(ctx: Ctx, Segments(text): Segments<String>, Query(mut fields):
     if !ctx.has_authorization() {
         return shell(&ctx);
     }
-    let before = fields.optional_string("before");
+    // An address that somebody cut off shows the newest entries, as a bad tab shows all tickets.
+    let before = fields.optional_string("before").filter(|cursor| tickets::is_earlier(cursor));
     match answer(&ctx, Reference::parse(&text), before).await {
         Ok(reply) => reply,
         Err(error) => explain(error),
