@@ -671,3 +671,17 @@ async fn a_key_of_another_form_is_refused() {
         client.key(&longest).post(&path, &body).await.expect(201);
     }
 }
+
+#[tokio::test]
+async fn a_page_s_address_that_was_damaged_shows_its_beginning() {
+    let app = TestApp::start().await;
+    let alice = app.customer(ALICE).await;
+    let ticket = app.ticket(ALICE, "Beeps").await.reference;
+    let list = alice.get("/portal").await.expect(200).text();
+    for address in ["/portal?cursor=zz", "/portal?cursor=", "/portal?cursor=AAAA&status=zz"] {
+        assert_eq!(alice.get(address).await.expect(200).text(), list, "{address}");
+    }
+    let whole = alice.get(&format!("/portal/tickets/{ticket}")).await.expect(200).text();
+    let damaged = alice.get(&format!("/portal/tickets/{ticket}?before=zz")).await.expect(200);
+    assert_eq!(damaged.text(), whole);
+}
