@@ -3,6 +3,7 @@
 
 mod access;
 mod demo;
+mod drafts;
 mod keyboard;
 mod looks;
 mod replies;
