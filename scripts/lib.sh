@@ -74,6 +74,23 @@ cargo_tool() {
     env -u CARGO_TARGET_DIR cargo install --quiet --locked --root "$tools" "cargo-$name@$version"
 }
 
+# promtool out of Debian's package of Prometheus, whose server and pages are not needed here.
+promtool_tool() {
+    command -v promtool >/dev/null && return 0
+    command -v apt-get >/dev/null || { say "promtool is missing; its tests say so"; return 0; }
+    mkdir -p "$tools/bin" "$tools/deb"
+    (
+        cd "$tools/deb"
+        apt-get download -qq prometheus 2>/dev/null \
+            || { as_root apt-get update -qq && apt-get download -qq prometheus; }
+        dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --to-stdout ./usr/bin/promtool \
+            > "$tools/bin/promtool.part"
+    ) || { say "promtool cannot be had; its tests say so"; return 0; }
+    chmod +x "$tools/bin/promtool.part"
+    mv "$tools/bin/promtool.part" "$tools/bin/promtool"
+    rm -r "$tools/deb"
+}
+
 # npm_tools: tsc, axe-core and the library of Standard Webhooks under target/tools/node_modules.
 npm_tools() {
     local wanted="typescript@$TYPESCRIPT_VERSION axe-core@$AXE_VERSION"

@@ -82,7 +82,7 @@ pub struct Server {
     /// Whose `Forwarded` and `X-Forwarded-For` are believed. Setting `trusted_proxies`.
     pub trusted_proxies: Vec<IpNet>,
     /// Where Prometheus may ask, if anywhere. Setting `metrics_listen`.
-    pub metrics_listen: Option<SocketAddr>,
+    pub metrics_listen: Option<Listen>,
 }
 
 /// Where the data is.
@@ -269,7 +269,7 @@ impl Config {
                 trusted_proxies: sources
                     .list("trusted_proxies", values::network)
                     .unwrap_or_default(),
-                metrics_listen: sources.parsed("metrics_listen", values::address),
+                metrics_listen: sources.parsed("metrics_listen", Listen::parse),
             },
             tls: Tls::take(sources),
             acme: Acme::take(sources),

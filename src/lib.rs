@@ -24,6 +24,7 @@ pub mod hooks;
 pub mod ids;
 pub mod jobs;
 pub mod mail;
+pub mod metrics;
 pub mod store;
 pub mod tls;
 pub mod web;

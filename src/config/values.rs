@@ -2,7 +2,7 @@
 //! value that may be secret.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -127,10 +127,6 @@ pub(super) fn sender(text: &str) -> Result<String, String> {
 
 pub(super) fn email(text: &str) -> Result<Email, String> {
     Email::parse("", text).map_err(|error| error.message)
-}
-
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:8080".to_owned())
 }
 
 pub(super) fn network(text: &str) -> Result<IpNet, String> {

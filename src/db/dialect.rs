@@ -12,6 +12,16 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// Its name in lower case, as it stands at the beginning of a database's address.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+impl Engine {
     /// The engine's name for people.
     pub fn label(self) -> &'static str {
         match self {

@@ -31,13 +31,15 @@ mod tests;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use dialect::{Dialect, Engine};
 pub use error::DbError;
 pub use inspect::Fact;
 pub use tx::Tx;
 pub use value::{FromRow, FromValue, Row, Value};
+
+use crate::metrics::{self, Transaction};
 
 /// How often a closure is run when the ids it draws are taken.
 const RUNS: u32 = 3;
@@ -142,10 +144,13 @@ impl Db {
         E: From<DbError> + Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
-        match &self.0 {
+        let begun = Instant::now();
+        let result = match &self.0 {
             Kind::Sqlite(sqlite) => sqlite.read(&mut work),
             Kind::Postgres(postgres) => Arc::clone(postgres).read(work).await,
-        }
+        };
+        metrics::transaction(Transaction::Read, begun.elapsed());
+        result
     }
 
     /// As [`Self::read`], for reads that may visit many rows.
@@ -158,10 +163,13 @@ impl Db {
         E: From<DbError> + Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
-        match &self.0 {
+        let begun = Instant::now();
+        let result = match &self.0 {
             Kind::Sqlite(sqlite) => Arc::clone(sqlite).scan(work).await,
             Kind::Postgres(postgres) => Arc::clone(postgres).scan(work).await,
-        }
+        };
+        metrics::transaction(Transaction::Scan, begun.elapsed());
+        result
     }
 
     /// Runs `work` once in a transaction that reads, and sees one moment of the database however
@@ -198,10 +206,13 @@ impl Db {
         E: From<DbError> + Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
-        match &self.0 {
+        let begun = Instant::now();
+        let result = match &self.0 {
             Kind::Sqlite(sqlite) => sqlite.writer.write(work).await,
             Kind::Postgres(postgres) => Arc::clone(postgres).write(work).await,
-        }
+        };
+        metrics::transaction(Transaction::Write, begun.elapsed());
+        result
     }
 
     /// Answers if the database does.

@@ -15,6 +15,7 @@ use crate::ids::{HashKey, Reference, Token};
 use crate::mail::Mail;
 use crate::mail::outbox::{self, Claimed, For};
 use crate::store;
+pub use crate::store::outbox::Backlog;
 
 /// To the customer who asked for a way in.
 pub(in crate::domain) fn portal_link(
@@ -200,6 +201,14 @@ pub struct HandOver {
 /// Whether a mail of `lane` is due.
 pub fn any_due(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<bool, Error> {
     Ok(store::outbox::any_due(tx, lane, now)?)
+}
+
+/// What both lanes have to do: sign-in mails, then notices.
+///
+/// # Errors
+/// Those of the database.
+pub fn backlog(tx: &mut Tx<'_>, now: Millis) -> Result<[Backlog; 2], Error> {
+    Ok([store::outbox::backlog(tx, 0, now)?, store::outbox::backlog(tx, 1, now)?])
 }
 
 /// How many mails nobody is to get any more one transaction gives up.

@@ -10,6 +10,7 @@ use crate::domain::mails::{self, HandOver};
 use crate::error::Error;
 use crate::mail::outbox;
 use crate::mail::{self, Letter, Mail, Minted, SendError};
+use crate::metrics;
 
 const SIGN_IN: i64 = 0;
 const NOTICES: i64 = 1;
@@ -111,6 +112,12 @@ async fn settle(
     let recipient = claimed.recipient.clone();
     // Mail servers like to repeat whom they refuse; the log holds no addresses.
     let discreet = |reason: &str| reason.replace(&recipient, "the recipient");
+    metrics::delivery(match &outcome {
+        Ok(()) => "sent",
+        Err(SendError::Later { .. }) => "deferred",
+        Err(SendError::Refused { .. }) => "refused",
+        Err(SendError::Paused { .. }) => "paused",
+    });
     let own = match outcome {
         Ok(()) => {
             app.post.health.resume();

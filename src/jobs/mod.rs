@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::error::Error;
+use crate::metrics;
 
 /// The running jobs.
 pub struct Jobs {
@@ -61,12 +62,17 @@ async fn repeat<F, W>(
     while !*stopped.borrow() {
         // A task of its own: a panic ends this turn and not the job.
         let more = match tokio::spawn(work(Arc::clone(&app))).await {
-            Ok(Ok(more)) => more,
+            Ok(Ok(more)) => {
+                metrics::job(name, Some(app.clock.now().0 as f64 / 1000.0));
+                more
+            }
             Ok(Err(error)) => {
+                metrics::job(name, None);
                 tracing::warn!(job = name, %error, "a job failed and is tried again");
                 false
             }
             Err(panic) => {
+                metrics::job(name, None);
                 tracing::error!(job = name, %panic, "a job broke off and is tried again");
                 false
             }

@@ -10,6 +10,7 @@ use crate::domain::webhooks::{self, Outcome, Work};
 use crate::error::Error;
 use crate::hooks::post::Call;
 use crate::hooks::{payload, sign};
+use crate::metrics;
 
 /// Sends what is due to one webhook. Returns whether there was one.
 pub async fn next(app: &Arc<App>) -> Result<bool, Error> {
@@ -21,6 +22,9 @@ pub async fn next(app: &Arc<App>) -> Result<bool, Error> {
         return Ok(false);
     };
     let outcomes = call(app, &work).await;
+    for outcome in &outcomes {
+        metrics::webhook_call(matches!(outcome, Outcome::Taken(_)));
+    }
     for outcome in outcomes.iter().filter(|outcome| !matches!(outcome, Outcome::Taken(_))) {
         tracing::warn!(webhook = work.webhook_id, ?outcome, "a webhook was not taken");
     }

@@ -170,6 +170,35 @@ pub fn any_due(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<bool, DbError>
     Ok(row.is_some())
 }
 
+/// Mails of one lane that are not settled; counted up to [`COUNTED`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Those that are due.
+    pub due: i64,
+    /// Those that wait: after a failure, behind another, or being handed over.
+    pub later: i64,
+    /// Since when the first is due.
+    pub oldest: Option<Millis>,
+}
+
+/// Mails that are counted: beyond, it is many.
+pub const COUNTED: i64 = 10_000;
+
+/// What `lane` has to do at `now`.
+pub fn backlog(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<Backlog, DbError> {
+    let (due, oldest) = tx.one(
+        "SELECT count(*), min(due_at) FROM (SELECT due_at FROM outbox \
+           WHERE state = 'queued' AND lane = $1 AND due_at <= $2 ORDER BY due_at, id LIMIT $3) AS due",
+        params![lane, now, COUNTED],
+    )?;
+    let (later,) = tx.one(
+        "SELECT count(*) FROM (SELECT due_at FROM outbox \
+           WHERE state = 'queued' AND lane = $1 AND due_at > $2 ORDER BY due_at, id LIMIT $3) AS later",
+        params![lane, now, COUNTED],
+    )?;
+    Ok(Backlog { due, later, oldest })
+}
+
 /// Keeps the lease of `attempt` until `lease_until`. `false` if it is no longer this attempt's.
 pub fn renew(tx: &mut Tx<'_>, id: i64, attempt: i64, lease_until: Millis) -> Result<bool, DbError> {
     let changed = tx.run(

@@ -32,6 +32,7 @@ use super::places::Place;
 use super::problem::Problem;
 use super::server::Edge;
 use super::wire::{self, Wire};
+use crate::metrics::OpenConnection;
 use crate::tls::{Protocol, Tls};
 
 /// hyper refuses more headers than this by itself; [`super::wire`] finds the words.
@@ -70,6 +71,8 @@ pub(super) struct Connection {
     pub(super) closed: watch::Receiver<bool>,
     /// Kept until the end.
     pub(super) _place: Place,
+    /// The same.
+    pub(super) _counted: OpenConnection,
 }
 
 impl Connection {

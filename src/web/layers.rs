@@ -28,7 +28,7 @@ use super::hub::ErrorPage;
 use super::problem::{Problem, ROOM_RETRY};
 use super::server::Limits;
 use super::site::Site;
-use crate::ids;
+use crate::{ids, metrics};
 
 /// Nothing but our own files, and text only as text.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -87,6 +87,7 @@ pub fn wrap(
 
 async fn pass(State(layers): State<Arc<Layers>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
+    let _counted = metrics::InFlight::begin();
     let id = RequestId(ids::word().into());
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
@@ -95,11 +96,14 @@ async fn pass(State(layers): State<Arc<Layers>>, mut request: Request, next: Nex
     let outcome = layers.admit(request, next).await;
     let mut response = layers.word(outcome, for_program, &id);
     layers.dress(response.headers_mut(), &id);
+    let (route, status) = (route.as_ref().map_or("-", MatchedPath::as_str), response.status());
+    let took = started.elapsed();
+    metrics::request(route, method.as_str(), status.as_u16(), took);
     tracing::info!(
         %method,
-        route = route.as_ref().map_or("-", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        duration_ms = started.elapsed().as_millis() as u64,
+        route,
+        status = status.as_u16(),
+        duration_ms = took.as_millis() as u64,
         request_id = &*id.0,
         "request"
     );

@@ -10,6 +10,7 @@ pub mod hub;
 pub mod input;
 pub mod layers;
 pub mod listener;
+pub mod metrics;
 mod places;
 pub mod portal;
 pub mod problem;

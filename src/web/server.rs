@@ -23,6 +23,7 @@ use super::listener::{Accepted, Doors, Listener};
 use super::places::{Place, Places};
 use super::problem::{Problem, ROOM_RETRY};
 use super::wire;
+use crate::metrics::{self, OpenConnection};
 use crate::tls::Tls;
 
 /// How much of the server one client, or all of them, may hold, and for how long.
@@ -141,7 +142,11 @@ impl Hall {
     fn let_in(&mut self, accepted: Accepted) {
         let peer = accepted.peer();
         let room = self.open.len() < self.edge.limits.connections;
-        if let Some(place) = room.then(|| self.places.take(peer)).flatten() {
+        let place = room.then(|| self.places.take(peer)).flatten();
+        if place.is_none() {
+            metrics::connection_refused(room);
+        }
+        if let Some(place) = place {
             let connection = self.connection(peer, place);
             match (accepted, self.edge.tls.clone()) {
                 (Accepted::Tcp(stream, _), Some(tls)) => {
@@ -170,7 +175,13 @@ impl Hall {
 
     fn connection(&self, peer: Peer, place: Place) -> Connection {
         let closed = self.closing.subscribe();
-        Connection { peer, edge: self.edge.clone(), closed, _place: place }
+        Connection {
+            peer,
+            edge: self.edge.clone(),
+            closed,
+            _place: place,
+            _counted: OpenConnection::begin(),
+        }
     }
 
     /// Lets running requests finish.

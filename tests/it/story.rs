@@ -253,6 +253,8 @@ async fn mail_goes_wrong(app: &TestApp) {
     assert_eq!(claimed.attempt, 2);
     let renewed = claimed.clone();
     assert!(app.act(move |tx, _, now| Ok(outbox::renew(tx, &renewed, now)?)).await.unwrap());
+    let [_, notices] = app.act(|tx, _, now| mails::backlog(tx, now)).await.unwrap();
+    assert!(notices.later >= 1, "the claimed mail is being handed over: {notices:?}");
     let refused = app.act(move |tx, _, now| Ok(outbox::give_up(tx, &claimed, "no", now)?)).await;
     assert!(refused.unwrap());
 }

@@ -21,6 +21,7 @@ pub struct House {
     doors: Vec<Listener>,
     tls: Option<Arc<Tls>>,
     redirect: Option<Listener>,
+    metrics: Option<Listener>,
 }
 
 impl House {
@@ -38,12 +39,16 @@ impl House {
             }
             None => None,
         };
-        Ok(Self { doors: doors(config).await?, tls, redirect })
+        let metrics = match &config.server.metrics_listen {
+            Some(place) => Some(bind(place, "metrics_listen or DOORKEY_METRICS_LISTEN").await?),
+            None => None,
+        };
+        Ok(Self { doors: doors(config).await?, tls, redirect, metrics })
     }
 
     /// One door without a lock.
     pub fn of(door: Listener) -> Self {
-        Self { doors: vec![door], tls: None, redirect: None }
+        Self { doors: vec![door], tls: None, redirect: None, metrics: None }
     }
 
     /// Where it listens, for the log.
@@ -69,6 +74,12 @@ impl House {
                 serve(vec![listener], edge, stopped()).await;
             }
         };
+        let metrics = async {
+            if let Some(listener) = self.metrics {
+                let edge = web::metrics::edge(Arc::clone(app), self.tls.clone(), limits);
+                serve(vec![listener], edge, stopped()).await;
+            }
+        };
         let keep = async {
             if let Some(tls) = &self.tls {
                 tokio::select! {
@@ -81,7 +92,7 @@ impl House {
             stop.await;
             stopping.send_replace(true);
         };
-        tokio::join!(serve(self.doors, edge, stopped()), redirect, keep, stop);
+        tokio::join!(serve(self.doors, edge, stopped()), redirect, metrics, keep, stop);
     }
 }
 

@@ -7,6 +7,8 @@ use super::openapi::RateLimited;
 use super::openapi::bodies::LinkRequest;
 use super::{email_field, reference_field};
 use crate::domain::links;
+use crate::error::Error;
+use crate::metrics;
 use crate::web::ctx::Ctx;
 use crate::web::input::Body;
 use crate::web::reply::{self, Reply};
@@ -35,7 +37,11 @@ pub async fn request(ctx: Ctx, body: Body) -> Reply {
             let network = network.as_bytes();
             links::request(tx, &rules, &key, &email, reference.as_ref(), network, now)
         })
-        .await?;
+        .await;
+    if matches!(request_id, Ok(_) | Err(Error::RateLimited { .. })) {
+        metrics::link_request(request_id.is_err());
+    }
+    let request_id = request_id?;
     let message = format!(
         "If that address is one of our customers', a link is on its way. It is valid for {}.",
         links::in_words_of_time(ctx.app.rules.link_ttl)

@@ -12,6 +12,7 @@ mod pebble;
 pub mod postgres;
 mod serving;
 pub mod smtp;
+mod watching;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
