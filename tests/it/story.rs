@@ -14,7 +14,7 @@ use doorkey::domain::staff::{self, Role};
 use doorkey::domain::tickets::{self, Change, DeskQuery, ListFilter, NewTicket, Sort, Status};
 use doorkey::domain::transfer::{self, Assembler};
 use doorkey::domain::webhooks::{self, NewWebhook, WebhookChange};
-use doorkey::domain::{Actor, api_keys, codes, customers, events, mails};
+use doorkey::domain::{Actor, api_keys, codes, customers, events, health, mails};
 use doorkey::error::Error;
 use doorkey::ids::{self, Reference, Token};
 use doorkey::jobs;
@@ -303,6 +303,9 @@ async fn events_are_told(app: &TestApp) {
         .unwrap();
     let shared = app.shared();
     while jobs::events::number(app).await.unwrap() {}
+    let now = app.now();
+    let health = app.db.read(move |tx| health::look(tx, now)).await.unwrap();
+    assert!(health.newest.is_some() && health.failed > 0);
     let feed = app.db.read(|tx| events::list(tx, None, 100)).await.unwrap();
     assert!(feed.items.len() > 10, "{}", feed.items.len());
     while jobs::webhooks::next(&shared).await.unwrap() {}

@@ -1,0 +1,203 @@
+//! `doorkey doctor` on a house in order, and on houses with one thing broken each: the fault is
+//! named, and how to mend it.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use doorkey::db::{DatabaseSettings, Db};
+use serde_json::Value;
+
+use super::doorkey::Doorkey;
+use super::smtp::Smtp;
+use crate::support::authority::Authority;
+
+/// What the doctor finds, whatever the exit code.
+fn examine(doorkey: &Doorkey, arguments: &[&str]) -> (i32, Vec<Value>) {
+    let mut command = vec!["doctor"];
+    command.extend_from_slice(arguments);
+    let output = doorkey.try_cli(&command);
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    let findings = report["findings"].as_array().unwrap().clone();
+    let faults = findings.iter().filter(|it| it["level"] == "fault").count();
+    let code = output.status.code().unwrap();
+    assert_eq!((code == 0, report["ok"] == true), (faults == 0, faults == 0), "{report}");
+    (code, findings)
+}
+
+/// The doctor finds this fault about this thing and says so much of the mending.
+#[track_caller]
+fn assert_fault(doorkey: &Doorkey, about: &str, found: &str, mend: &str) {
+    let (code, findings) = examine(doorkey, &[]);
+    assert_eq!(code, 1);
+    let named = findings.iter().any(|it| {
+        let has = |field: &str, words: &str| it[field].as_str().unwrap().contains(words);
+        it["level"] == "fault" && it["about"] == about && has("found", found) && has("mend", mend)
+    });
+    assert!(named, "{about}, {found}, {mend}: {findings:#?}");
+}
+
+fn sql(doorkey: &Doorkey, statement: &'static str) {
+    let settings = DatabaseSettings::new(doorkey.database_url());
+    let done = async move {
+        let db = Db::open(&settings).await?;
+        let changed: Result<u64, doorkey::db::DbError> =
+            db.write(move |tx| tx.run(statement, &[])).await;
+        db.close().await;
+        changed
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(done).unwrap();
+}
+
+#[test]
+fn a_house_in_order_has_no_fault_and_the_test_mail_arrives() {
+    let Some(smtp) = Smtp::start() else { return };
+    let doorkey = Doorkey::start_with_mail(&smtp, &[]);
+    doorkey.cli(&[
+        "staff",
+        "add",
+        "--email",
+        "kim@rfs.example",
+        "--name",
+        "Kim",
+        "--role",
+        "admin",
+    ]);
+    let (code, findings) = examine(&doorkey, &["--to", "kim@rfs.example"]);
+    assert_eq!(code, 0, "{findings:#?}");
+    smtp.wait_for("kim@rfs.example", 1);
+    assert_eq!(smtp.mails_to("kim@rfs.example")[0].subject(), "A test mail from Doorkey");
+    let about = |about: &str| findings.iter().filter(|it| it["about"] == about).count();
+    for thing in ["public URL", "proxy", "clock", "database", "migrations", "staff", "outbox"] {
+        assert!(about(thing) > 0, "{thing} was not looked at");
+    }
+    for thing in ["backup", "sender", "mail server", "disk", "open files"] {
+        assert!(about(thing) > 0, "{thing} was not looked at");
+    }
+    let words = doorkey.command().arg("doctor").output().unwrap();
+    let words = String::from_utf8(words.stdout).unwrap();
+    assert!(words.lines().any(|line| line.starts_with("ok     database: ")), "{words}");
+}
+
+#[test]
+fn a_server_that_does_not_run_is_named() {
+    let doorkey = Doorkey::prepare(&[]);
+    assert_fault(&doorkey, "public URL", "cannot be opened", "start doorkey serve");
+}
+
+#[test]
+fn a_name_that_leads_nowhere_is_named() {
+    let doorkey = Doorkey::prepare(&[("DOORKEY_PUBLIC_URL", "https://support.rfs.invalid")]);
+    assert_fault(&doorkey, "public URL", "no address", "A or AAAA record");
+}
+
+#[test]
+fn another_program_at_the_address_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (mut stream, mut head) = (stream, [0; 1024]);
+            let _ = stream.read(&mut head);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
+        }
+    });
+    let doorkey = Doorkey::prepare(&[("DOORKEY_PUBLIC_URL", &url)]);
+    assert_fault(&doorkey, "public URL", "not as Doorkey does", "Behind a proxy");
+}
+
+#[test]
+fn a_proxy_that_hides_everybody_and_one_that_is_everybody_are_named() {
+    let mut doorkey = Doorkey::prepare(&[("DOORKEY_PUBLIC_URL", "https://support.rfs.invalid")]);
+    assert_fault(&doorkey, "proxy", "share the limits of one", "DOORKEY_TRUSTED_PROXIES");
+    doorkey.set("DOORKEY_TRUSTED_PROXIES", "0.0.0.0/0");
+    assert_fault(&doorkey, "proxy", "limits hold for nobody", "and no others");
+}
+
+#[test]
+fn a_database_that_is_away_is_named() {
+    let url = "postgres://nobody:hunter2@127.0.0.1:1/nothing";
+    let doorkey = Doorkey::prepare(&[("DOORKEY_DATABASE_URL", url)]);
+    assert_fault(&doorkey, "database", "refused", "DOORKEY_DATABASE_URL");
+    let said = String::from_utf8(doorkey.try_cli(&["doctor"]).stdout).unwrap();
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_mail_server_that_refuses_us_is_named() {
+    let Some(smtp) = Smtp::start() else { return };
+    let authority = smtp.authority().display().to_string();
+    let wrong = smtp.url().replace("%40", "%40x");
+    let mut doorkey = Doorkey::prepare(&[
+        ("DOORKEY_SMTP_URL", &wrong),
+        ("DOORKEY_MAIL_FROM", "RFS <support@rfs.example>"),
+        ("SSL_CERT_FILE", &authority),
+    ]);
+    assert_fault(&doorkey, "mail server", "logging in", "user or password");
+    doorkey.set("DOORKEY_SMTP_URL", &smtp.url());
+    doorkey.set("SSL_CERT_FILE", "/dev/null");
+    assert_fault(&doorkey, "mail server", "encrypting", "certificate is not valid");
+    doorkey.set("DOORKEY_SMTP_URL", "smtp://u:p@127.0.0.1:1");
+    assert_fault(&doorkey, "mail server", "connecting", "host and port");
+}
+
+#[test]
+fn a_clock_that_was_set_back_is_named() {
+    let doorkey = Doorkey::prepare(&[]);
+    doorkey.cli(&[
+        "ticket",
+        "add",
+        "--email",
+        "a@b.example",
+        "--subject",
+        "s",
+        "--description",
+        "d",
+    ]);
+    sql(&doorkey, "UPDATE tickets SET updated_at = 4102444800000");
+    assert_fault(&doorkey, "clock", "in the future", "timedatectl");
+}
+
+#[test]
+fn mail_that_nobody_sends_is_named() {
+    let doorkey = Doorkey::prepare(&[]);
+    doorkey.cli(&[
+        "ticket",
+        "add",
+        "--email",
+        "a@b.example",
+        "--subject",
+        "s",
+        "--description",
+        "d",
+    ]);
+    sql(&doorkey, "UPDATE outbox SET due_at = 1000");
+    assert_fault(&doorkey, "outbox", "has been due since", "is doorkey serve running");
+}
+
+#[test]
+fn a_certificate_that_ends_or_does_not_fit_is_named() {
+    let authority = Authority::new();
+    let mut doorkey = Doorkey::prepare(&[]);
+    let (certificate, key) = authority.files();
+    let url = format!("https://localhost:{}", doorkey.port());
+    doorkey.set("DOORKEY_PUBLIC_URL", &url);
+    doorkey.set("DOORKEY_TLS_CERTIFICATE", certificate.to_str().unwrap());
+    doorkey.set("DOORKEY_TLS_KEY", key.to_str().unwrap());
+    assert_fault(&doorkey, "certificate", certificate.to_str().unwrap(), "DOORKEY_TLS_CERTIFICATE");
+    authority.put(&authority.issue("localhost", 2020));
+    assert_fault(&doorkey, "certificate", "", "tls");
+}
+
+#[test]
+fn the_doctor_changes_nothing() {
+    let doorkey = Doorkey::prepare(&[]);
+    let (_, findings) = examine(&doorkey, &[]);
+    let pending = findings.iter().find(|it| it["about"] == "migrations").unwrap();
+    assert_eq!(pending["level"], "warning");
+    assert!(pending["mend"].as_str().unwrap().contains("doorkey migrate"));
+    doorkey.cli(&["migrate"]);
+    let (_, findings) = examine(&doorkey, &[]);
+    let done = findings.iter().find(|it| it["about"] == "migrations").unwrap();
+    assert_eq!(done["found"], "none is missing");
+}
