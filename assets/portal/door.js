@@ -32,7 +32,8 @@ export function showSent({ focus = true } = {}) {
   const view = template("sent");
   const answer = find("[data-answer]", view);
   const address = find("[data-address]", view);
-  if (answer) answer.textContent = what.answer;
+  // The API says it in plain characters.
+  if (answer) answer.textContent = what.answer.replaceAll("'", "’");
   if (address) address.textContent = what.email;
   show(view, { focus, title: "Check your e-mail" });
   return true;
@@ -79,7 +80,7 @@ export async function sendAgain(button) {
   button.removeAttribute("aria-disabled");
   if (why) return complain(form, why.text);
   announce("Asked for another link. If a mail came already, its code works as well.");
-  button.textContent = "asked again";
+  button.textContent = "Sent again";
 }
 
 /** Opens the portal with the code from the mail. @param {HTMLElement} form @param {() => void} opened */

@@ -7,6 +7,8 @@ import { writeTimes } from "./times.js";
 
 /** Longest reply, in characters as the server counts them. */
 const LONGEST = 2000;
+/** How long the words that a reply was sent stay, in milliseconds. */
+const THANKS = 8_000;
 /** From this many left, a screen reader is told. */
 const NEARLY = 100;
 
@@ -154,7 +156,7 @@ async function deliver(view, form, field, on) {
       accepted(view, field, reference, text, key);
       await on.refresh();
       announce("Your reply was sent.");
-      return;
+      return thank(view);
     case 401:
       return on.lost();
     case 404:
@@ -187,6 +189,19 @@ function accepted(view, field, reference, text, key) {
   // Whoever typed on while it was being sent keeps what came after.
   field.value = field.value === text ? "" : field.value;
   typed(view, field);
+}
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let thanking;
+
+/** Shows where the reply went: on a phone it may be out of sight. @param {HTMLElement} view */
+function thank(view) {
+  const words = find("[data-sent]", view);
+  if (words) words.hidden = false;
+  clearTimeout(thanking);
+  thanking = setTimeout(() => words && (words.hidden = true), THANKS);
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  newestOwn(view)?.scrollIntoView({ block: "nearest", behavior: calm ? "instant" : "smooth" });
 }
 
 /** Half a character, as some programs paste it, is no text; the server would refuse all of it. @param {string} text @returns {string} */

@@ -35,28 +35,41 @@ function day(at, now) {
 
 /** @param {HTMLTimeElement} element @param {Date} now */
 function write(element, now) {
-  const at = new Date(element.dateTime);
+  const at = element.dataset.time === "now" ? now : new Date(element.dateTime);
   if (Number.isNaN(at.getTime())) return;
-  // "5:00 p.m." stays on one line.
-  const moment = `${day(at, now)}, ${clockTime.format(at).replace(/\s/g, "\u00a0")}`;
+  // "24 Nov, 5:00 p.m." stays on one line.
+  const date = glue(day(at, now));
+  const clock = glue(clockTime.format(at));
   element.title = whole.format(at);
   switch (element.dataset.time) {
     case "day":
-      element.textContent = day(at, now);
+      element.textContent = date;
+      break;
+    case "now":
+      element.textContent = longDay.format(at);
       break;
     case "ago":
-      element.textContent = `${ago(at, now)}, ${moment}`;
+      element.replaceChildren(since(`${ago(at, now)}, `), `${date},\u00a0${clock}`);
       break;
-    case "stack": {
-      const since = document.createElement("span");
-      since.className = "ago";
-      since.textContent = ago(at, now);
-      element.replaceChildren(moment, since);
+    case "stack":
+      element.replaceChildren(`${date}, ${clock}`, since(ago(at, now)));
       break;
-    }
     default:
-      element.textContent = `${moment} · ${ago(at, now)}`;
+      element.replaceChildren(`${date},\u00a0${clock}`, since(` · ${ago(at, now)}`));
   }
+}
+
+/** How long ago something was: true on a screen for a while, on paper never. @param {string} words */
+function since(words) {
+  const element = document.createElement("span");
+  element.className = "ago";
+  element.textContent = words;
+  return element;
+}
+
+/** @param {string} words @returns {string} the same on one line */
+function glue(words) {
+  return words.replace(/\s/g, "\u00a0");
 }
 
 /** Writes every time within an element. @param {ParentNode} within */
@@ -70,4 +83,5 @@ export function keepTimes() {
   setInterval(() => {
     if (!document.hidden) writeTimes(document);
   }, 30_000);
+  addEventListener("beforeprint", () => writeTimes(document));
 }

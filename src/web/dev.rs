@@ -51,18 +51,27 @@ async fn list(ctx: Ctx) -> Reply {
 async fn show(ctx: Ctx, Segments(id): Segments<String>) -> Reply {
     let mail = find(&ctx, &id)?;
     let public_url = ctx.app.config.server.public_url.as_str();
-    reply::page(&MailPage { site: &ctx.site, mail: &mail, public_url })
+    let mut page = reply::page(&MailPage { site: &ctx.site, mail: &mail, public_url })?;
+    page.headers_mut().insert(CONTENT_SECURITY_POLICY, FRAMING);
+    Ok(page)
 }
 
+/// The one page that shows another in a frame. It has no script and no form.
+const FRAMING: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; \
+     form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+);
+
 /// The HTML part as a mail program would show it: with its own styles, without script, in a
-/// sandbox that is no part of this site.
+/// sandbox that is no part of this site. Its links open beside the frame that it stands in.
 async fn show_html(ctx: Ctx, Segments(id): Segments<String>) -> Reply {
     const POLICY: HeaderValue = HeaderValue::from_static(
         "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; \
-         style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'",
+         style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none'",
     );
     let mail = find(&ctx, &id)?;
-    Ok(([(CONTENT_SECURITY_POLICY, POLICY)], Html(mail.html)).into_response())
+    let html = mail.html.replacen("<head>", "<head><base target=\"_blank\">", 1);
+    Ok(([(CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response())
 }
 
 /// A captured mail.

@@ -19,8 +19,6 @@ pub struct Site {
     pub assets: Assets,
     /// The icon as a `data:` address, which spares a request.
     pub icon: String,
-    /// The line at the foot of every page.
-    pub footer: String,
 }
 
 impl Site {
@@ -29,9 +27,7 @@ impl Site {
         let colour = brand.colour.as_deref().unwrap_or(assets::HOUSE_COLOUR);
         let assets = Assets::new(colour);
         let icon = assets::icon(colour);
-        let line = [Some(&brand.name), brand.phone.as_ref(), brand.hours.as_ref()];
-        let footer = line.into_iter().flatten().cloned().collect::<Vec<_>>().join(" · ");
-        Self { brand, assets, icon, footer }
+        Self { brand, assets, icon }
     }
 }
 

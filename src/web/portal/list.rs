@@ -62,6 +62,7 @@ fn answer(ctx: &Ctx, filter: &ListFilter, (reader, counts, page): &Read) -> Repl
         query: filter.query.as_deref().unwrap_or_default(),
         tickets: &page.items,
         next: page.next.as_deref(),
+        is_first: filter.cursor.is_none(),
     };
     let tag: HeaderValue = tag(ctx, &[&format!("{reader:?} {counts:?} {filter:?} {page:?}")]);
     if holds(ctx, &tag) { Ok(unchanged(tag)) } else { fragment(&list, &tag) }
@@ -85,6 +86,8 @@ pub struct List<'a> {
     pub tickets: &'a [Summary],
     /// Where the next page begins.
     pub next: Option<&'a str>,
+    /// Whether this page is the first.
+    pub is_first: bool,
 }
 
 /// A status tab.
@@ -102,9 +105,32 @@ impl List<'_> {
             (0, 0, 0) => "There is nothing here yet.".into(),
             (0, 0, _) => "Nothing is waiting: all your tickets are done.".into(),
             (0, 1, _) => "One ticket is open.".into(),
-            (0, open, _) => format!("{open} tickets are open."),
-            (1, _, _) => "One ticket is being worked on.".into(),
-            (busy, _, _) => format!("{busy} tickets are being worked on."),
+            (0, open, _) => format!("{} tickets are open.", in_words(open)),
+            (1, 0, _) => "One ticket is being worked on.".into(),
+            (busy, 0, _) => format!("{} tickets are being worked on.", in_words(busy)),
+            (busy, open, _) => format!(
+                "{} tickets are with us; {} being worked on.",
+                in_words(busy + open),
+                if busy == 1 {
+                    "one is".into()
+                } else {
+                    format!("{} are", in_words(busy).to_lowercase())
+                }
+            ),
+        }
+    }
+
+    /// How many of the tab's tickets match, as far as this page knows: to count the others would
+    /// be to read them all.
+    fn found(&self) -> String {
+        let all = self.status.map_or_else(|| self.counts.all(), |status| self.counts.of(status));
+        let kind = self.status.map(|it| format!("{} ", it.label().to_lowercase()));
+        let tickets = format!("{}{}", kind.unwrap_or_default(), plural(all, "ticket"));
+        match (self.is_first, self.next, self.tickets.len()) {
+            (true, None, 1) => format!("1 of {all} {tickets} contains"),
+            (true, None, found) => format!("{found} of {all} {tickets} contain"),
+            (true, Some(_), found) => format!("More than {found} of {all} {tickets} contain"),
+            (false, _, _) => "Older tickets that contain".into(),
         }
     }
 
@@ -129,6 +155,18 @@ impl List<'_> {
     }
 }
 
+/// A number at the beginning of a sentence.
+fn in_words(count: i64) -> String {
+    const WORDS: [&str; 10] =
+        ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
+    let word = usize::try_from(count).ok().and_then(|at| WORDS.get(at));
+    word.map_or_else(|| count.to_string(), |&word| word.to_owned())
+}
+
+fn plural(count: i64, noun: &str) -> String {
+    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
 /// The address of a list.
 fn href(status: Option<Status>, query: &str, cursor: Option<&str>) -> String {
     let parts = [
@@ -147,6 +185,63 @@ fn href(status: Option<Status>, query: &str, cursor: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn list<'a>(
+        site: &'a Site,
+        reader: &'a Reader,
+        counts: Counts,
+        found: &'a [Summary],
+    ) -> List<'a> {
+        let (query, next) = ("camera", None);
+        List { site, reader, counts, status: None, query, tickets: found, next, is_first: true }
+    }
+
+    fn lead(in_progress: i64, open: i64, closed: i64) -> String {
+        let site = Site::new(crate::config::Config::default().brand);
+        let now = crate::clock::Millis(0);
+        let reader = Reader { email: String::new(), name: String::new(), expires_at: now };
+        list(&site, &reader, Counts { open, in_progress, resolved: 0, closed }, &[]).lead()
+    }
+
+    #[test]
+    fn the_first_sentence_counts_what_is_with_the_company() {
+        assert_eq!(lead(0, 0, 0), "There is nothing here yet.");
+        assert_eq!(lead(0, 0, 3), "Nothing is waiting: all your tickets are done.");
+        assert_eq!(lead(0, 1, 0), "One ticket is open.");
+        assert_eq!(lead(0, 12, 0), "12 tickets are open.");
+        assert_eq!(lead(1, 0, 1), "One ticket is being worked on.");
+        assert_eq!(lead(2, 0, 0), "Two tickets are being worked on.");
+        assert_eq!(lead(1, 1, 0), "Two tickets are with us; one is being worked on.");
+        assert_eq!(lead(3, 1, 0), "Four tickets are with us; three are being worked on.");
+    }
+
+    #[test]
+    fn a_search_says_how_many_of_the_tab_s_tickets_match() {
+        let site = Site::new(crate::config::Config::default().brand);
+        let now = crate::clock::Millis(0);
+        let reader = Reader { email: String::new(), name: String::new(), expires_at: now };
+        let counts = Counts { open: 1, in_progress: 2, resolved: 20, closed: 28 };
+        let ticket = Summary {
+            reference: crate::ids::Reference::parse("TKT-7K3M9Q").expect("a reference"),
+            subject: "Camera".into(),
+            status: Status::Open,
+            assigned_to: None,
+            created_at: now,
+            updated_at: now,
+            note_count: 0,
+            unread: false,
+        };
+        let two = [ticket.clone(), ticket];
+        let all = list(&site, &reader, counts, &two);
+        assert_eq!(all.found(), "2 of 51 tickets contain");
+        let more = List { next: Some("x"), ..list(&site, &reader, counts, &two) };
+        assert_eq!(more.found(), "More than 2 of 51 tickets contain");
+        let status = Some(Status::Open);
+        let tab = List { status, ..list(&site, &reader, counts, &two[..1]) };
+        assert_eq!(tab.found(), "1 of 1 open ticket contains");
+        let later = List { is_first: false, ..list(&site, &reader, counts, &two) };
+        assert_eq!(later.found(), "Older tickets that contain");
+    }
 
     #[test]
     fn addresses_carry_what_is_set_and_nothing_else() {

@@ -189,7 +189,9 @@ fn list(
     tickets: &[Summary],
     next: Option<&str>,
 ) -> String {
-    List { site, reader: &reader(), counts, status, query, tickets, next }.render().expect("a list")
+    List { site, reader: &reader(), counts, status, query, tickets, next, is_first: true }
+        .render()
+        .expect("a list")
 }
 
 fn ticket(site: &Site, status: Status) -> String {
@@ -218,6 +220,7 @@ fn pages() -> Vec<(&'static str, String)> {
     vec![
         ("shell", page(&Shell { site: &site })),
         ("list", list(&site, counts, None, "", &tickets(), Some("20_x"))),
+        ("list-search", list(&site, counts, None, "camera", &tickets()[1..2], None)),
         ("list-empty", list(&site, Counts::default(), None, "", &[], None)),
         ("list-no-result", list(&site, counts, None, HOSTILE, &[], None)),
         ("list-no-open", list(&site, counts, Some(Status::Open), "", &[], None)),
@@ -273,7 +276,7 @@ fn every_page_has_one_heading_and_no_id_twice() {
 fn a_customer_reads_you_and_programs_speak_for_the_company() {
     let html = ticket(&site(), Status::Closed);
     assert!(html.contains("You opened this ticket"));
-    assert!(html.contains("<bdi>You</bdi>") && !html.contains("<bdi>Ana Costa</bdi>"));
+    assert!(html.contains("<bdi>You</bdi>") && !html.contains("<b><bdi>Ana Costa</bdi>"));
     assert!(html.contains("<b><bdi>RFS</bdi></b>"));
     assert!(html.contains("This ticket is closed") && !html.contains("Send Reply"));
 }

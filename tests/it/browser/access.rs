@@ -150,8 +150,8 @@ async fn a_reload_keeps_the_field_for_the_code_and_an_earlier_code_opens() {
     stage.browser.reload().await;
     stage.browser.find("field", "6-digit code").await;
     // The second request within the minute brings no mail; the code of the first goes on working.
-    stage.browser.press("send it again").await;
-    stage.browser.find("button", "asked again").await;
+    stage.browser.press("Send it again").await;
+    stage.browser.find("button", "Sent again").await;
     stage.browser.reload().await;
     stage.browser.fill("6-digit code", &mail.code()).await;
     stage.browser.press("Open My Tickets").await;

@@ -69,6 +69,15 @@ async fn the_demo_leads_from_its_addresses_to_a_reply() {
     }
     browser.follow("Your link to …").await;
     browser.see(&customer).await;
+    browser.assert_accessible("a mail in the mailbox").await;
+    browser.picture("mailbox-mail").await;
+    assert!(
+        !browser.words().await.contains("You need no password."),
+        "the text is behind a switch"
+    );
+    browser.driver().enter_frame(0).await.unwrap();
+    browser.see("Open My Tickets").await;
+    browser.driver().enter_default_frame().await.unwrap();
     browser.follow("Open the Link in This Mail").await;
     browser.see("Your tickets").await;
     browser.assert_accessible("the demo's list").await;

@@ -121,6 +121,35 @@ async fn a_reply_whose_answer_was_lost_is_not_written_twice_after_a_reload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_one_sees_that_a_reply_was_sent() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let (reference, link) = stage.ticket().await;
+    let browser = &stage.browser;
+    for day in ["Monday", "Tuesday", "Wednesday", "Thursday"] {
+        stage.program.note(&reference, &format!("{day}.\n\n\n\nYours\nDana")).await;
+    }
+    browser.set_size(320, 480).await;
+    browser.prefer("prefers-reduced-motion", "reduce").await;
+    browser.open(&link).await;
+    browser.fill("Reply", "Friday.\n\n\n\n\nYours\nAna").await;
+    browser.press("Send Reply").await;
+    browser.see("0 of 2000 characters").await;
+    browser.find("link", "Your tickets").await;
+    let shown = "const it = document.querySelector('[data-sent]');
+        return it.checkVisibility() && it.innerText.trim()";
+    let begun = std::time::Instant::now();
+    while browser.evaluate(shown).await != json!("Your reply was sent.") {
+        assert!(begun.elapsed() < crate::real::PATIENCE, "the words under the button");
+    }
+    let box_of =
+        "const box = [...document.querySelectorAll('.mine')].at(-1).getBoundingClientRect();
+        return box.top >= 0 && box.top < innerHeight - 40";
+    assert_eq!(browser.evaluate(box_of).await, json!(true), "the new entry is in sight");
+    tokio::time::sleep(std::time::Duration::from_secs(9)).await;
+    assert_eq!(browser.evaluate(shown).await, json!(false), "the words go again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_connection_is_told_until_it_is_back_on_the_list_too() {
     let Some(stage) = Stage::set(&[]).await else { return };
     stage.ticket().await;

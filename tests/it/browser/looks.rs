@@ -72,6 +72,9 @@ async fn a_customers_pages_are_accessible() {
     browser.fill("Search your tickets", "no such words").await;
     browser.see("Nothing found").await;
     look_at(browser, "list-nothing-found").await;
+    browser.fill("Search your tickets", "keypad").await;
+    browser.see("1 of 3 tickets contains “keypad”.").await;
+    look_at(browser, "list-found").await;
 
     browser.open_new_tab(&link).await;
     browser.see(DESCRIPTION).await;
@@ -102,6 +105,8 @@ async fn a_customers_pages_are_accessible() {
 async fn assert_print_style(browser: &Browser) {
     browser.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
     browser.see(DESCRIPTION).await;
+    browser.see(&format!("{ANA} · printed on")).await;
+    assert!(!browser.words().await.contains("just now"), "a time that is wrong tomorrow");
     assert!(!browser.has("button", "Send Reply").await, "a form on paper");
     assert!(!browser.has("button", "Sign out").await, "a button on paper");
     browser.picture("ticket-print").await;
