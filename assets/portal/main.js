@@ -7,7 +7,8 @@ import { announce, busy, clearProblems, find, main, parse, show, template } from
 import { keepTimes, writeTimes } from "./times.js";
 import { endAll, sendAgain, sendCode, sendLink, showDoor, showEnded, showSent, signOut, tell, wantedTicket } from "./door.js";
 import { announceCount, appendTickets, bringTabIntoView, hintLength, markRead, refreshList, searchAddress, stopResting, swapList, whenResting } from "./list.js";
-import { announceEntries, copyDraft, discardDraft, emptyReply, mergeTicket, prependEntries, referenceOf, remember, restoreDraft, sendReply, takeDraft, typed } from "./ticket.js";
+import { copyDraft, discardDraft, emptyReply, referenceOf, restoreDraft, takeDraft, typed } from "./drafts.js";
+import { announceEntries, mergeTicket, prependEntries, remember, sendReply } from "./ticket.js";
 
 /** How often an open ticket is looked at, in milliseconds. */
 const EVERY = 12_000;

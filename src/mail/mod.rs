@@ -9,6 +9,7 @@ pub mod capture;
 mod colours;
 pub mod compose;
 pub mod health;
+mod hosts;
 pub mod outbox;
 mod render;
 pub mod smtp;

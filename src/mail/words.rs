@@ -2,27 +2,12 @@
 //!
 //! Mail programs turn what looks like a web address into a link, whatever we mark up. Names and
 //! subjects are often a stranger's text in a mail that carries the company's name, so in those
-//! nothing may become one; and yet they should read as they were typed. So it depends on the place:
-//!
-//! - The **Subject header** is as it was typed. No mail program makes links of it.
-//! - In the **text part**, programs make links of `https://…` and `www.…` only. Those are broken by
-//!   a word joiner (U+2060), which nobody sees and no address may hold; `Node.js` stays untouched.
-//! - In the **HTML part**, webmail makes links of bare hosts and addresses as well, so a word joiner
-//!   stands before every dot within a word: `Node.js` and `info@firma.de` read as they were typed.
-//! - A **name** has no business being an address. What looks like one is broken by a space that
-//!   everybody sees, and is not greeted. Titles and initials (`Dr.Müller`, `J.R.`) are no address:
-//!   they get the word joiner, because `x.com` could be somebody's initials.
+//! nothing may become one; and yet they should read as they were typed. How: [`super::hosts`].
 //!
 //! Quoted texts stay what they are: they are marked as somebody's words, and may hold addresses.
 
-/// Stands between what would otherwise become a link: no width, no break, no part of an address.
-const JOINER: char = '\u{2060}';
-/// What may stand before a dot in a name, beside initials.
-const TITLES: [&str; 34] = [
-    "arq", "capt", "col", "dipl", "don", "dr", "dra", "eng", "fr", "frl", "hr", "ing", "jr", "lic",
-    "lt", "mag", "med", "messrs", "mgr", "mlle", "mme", "mr", "mrs", "ms", "mx", "ph", "phil",
-    "prof", "rev", "sgt", "sr", "sra", "st", "ste",
-];
+use super::hosts::{JOINER, broken, defuse, is_like_an_address, is_link, is_scheme, is_www};
+
 /// Longest name a mail shows, in characters.
 const NAME_MAX: usize = 60;
 /// Longest address, RFC 5321 §4.5.3.1.3.
@@ -112,80 +97,6 @@ fn cut(text: &str, max: usize) -> String {
 fn is_invisible(it: char) -> bool {
     matches!(it, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
-/// The dots that browsers take for one in a host name, UTS #46.
-fn is_dot(it: char) -> bool {
-    matches!(it, '.' | '。' | '．' | '｡' | '․')
-}
-
-/// Writes `text` with `mark` before every character where `breaks` says so; it is told what stands
-/// before, the character, and what follows.
-fn broken(text: &str, mark: char, breaks: impl Fn(&str, char, &str) -> bool) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    for (at, it) in text.char_indices() {
-        if breaks(&text[..at], it, &text[at + it.len_utf8()..]) {
-            out.push(mark);
-        }
-        out.push(it);
-    }
-    out
-}
-
-/// The slashes of `https://`.
-fn is_scheme(before: &str, it: char, _after: &str) -> bool {
-    it == '/' && before.ends_with(':')
-}
-
-/// The dot of `www.example.com`.
-fn is_www(before: &str, it: char, _after: &str) -> bool {
-    let start = before.len().saturating_sub(3);
-    is_dot(it) && before.get(start..).is_some_and(|word| word.eq_ignore_ascii_case("www"))
-}
-
-/// A dot with letters around it. Numbers (`2.1`) and the end of a sentence are no host.
-fn is_inner_dot(before: &str, it: char, after: &str) -> bool {
-    let (Some(left), Some(right)) = (before.chars().next_back(), after.chars().next()) else {
-        return false;
-    };
-    let digits = left.is_ascii_digit() && right.is_ascii_digit();
-    is_dot(it) && left.is_alphanumeric() && right.is_alphanumeric() && !digits
-}
-
-/// Any of these.
-fn is_link(before: &str, it: char, after: &str) -> bool {
-    is_scheme(before, it, after) || is_www(before, it, after) || is_inner_dot(before, it, after)
-}
-
-/// One word of a name: `evil .com`, `http: //`, and `Dr.Müller` as it was.
-fn defuse(word: &str) -> String {
-    let mark = if is_titled(word) { JOINER } else { ' ' };
-    broken(word, mark, is_link)
-}
-
-/// Whether all that stands before the last dot are titles and initials, and nothing is around them
-/// that addresses have.
-fn is_titled(word: &str) -> bool {
-    let mut labels: Vec<&str> = word.split(is_dot).collect();
-    labels.pop();
-    !labels.is_empty()
-        && !word.contains(['/', '@', ':', '?', '#', '%'])
-        && labels.iter().all(|label| is_title(label.trim_matches(['-', '(', '’', '\''])))
-}
-
-fn is_title(label: &str) -> bool {
-    label.chars().count() < 2 || TITLES.contains(&label.to_lowercase().as_str())
-}
-
-fn is_like_an_address(word: &str) -> bool {
-    let lower = word.to_lowercase();
-    let marked = ["http", "www", "/", "@", ":"].iter().any(|mark| lower.contains(mark));
-    let parts: Vec<&str> = lower.split(is_dot).collect();
-    let dotted = parts.windows(2).any(|pair| {
-        pair[0].chars().count() > 1
-            && pair[1].chars().take_while(|it| it.is_alphabetic()).count() > 1
-    });
-    marked || (dotted && !is_titled(&lower))
 }
 
 #[cfg(test)]

@@ -20,13 +20,14 @@ const ICON: &str = include_str!("../../assets/icon.svg");
 pub const HOUSE_COLOUR: &str = "#3355a8";
 
 /// The page script's modules, each after what it leans on.
-const MODULES: [&str; 8] = [
+const MODULES: [&str; 9] = [
     include_str!("../../assets/portal/session.js"),
     include_str!("../../assets/portal/html.js"),
     include_str!("../../assets/portal/times.js"),
     include_str!("../../assets/portal/api.js"),
     include_str!("../../assets/portal/door.js"),
     include_str!("../../assets/portal/list.js"),
+    include_str!("../../assets/portal/drafts.js"),
     include_str!("../../assets/portal/ticket.js"),
     include_str!("../../assets/portal/main.js"),
 ];
