@@ -162,6 +162,9 @@ pub struct Log {
     pub filter: String,
     /// How; without it, text on a terminal and JSON elsewhere. Setting `log_format`.
     pub format: Option<LogFormat>,
+    /// From which time on a statement of the database is told; never without it. Setting
+    /// `log_slow`.
+    pub slow: Option<Duration>,
 }
 
 /// How a line of the log looks.
@@ -220,7 +223,11 @@ impl Default for Config {
             },
             webhooks: Webhooks::default(),
             limits: rules.limits,
-            log: Log { filter: "info".to_owned(), format: None },
+            log: Log {
+                filter: "info".to_owned(),
+                format: None,
+                slow: Some(Duration::from_millis(200)),
+            },
             effective: Vec::new(),
         }
     }
@@ -302,6 +309,7 @@ impl Config {
             log: Log {
                 filter: sources.parsed("log", values::log_filter).unwrap_or(default.log.filter),
                 format: sources.parsed("log_format", values::log_format),
+                slow: sources.parsed("log_slow", values::slow).unwrap_or(default.log.slow),
             },
             effective,
         }

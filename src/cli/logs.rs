@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
 use crate::config::{Log, LogFormat};
+use crate::db;
 
 /// Starts the log, on standard error, so that what commands print stays theirs.
 pub fn begin(log: &Log) {
@@ -13,6 +14,7 @@ pub fn begin(log: &Log) {
     let terminal = stderr().is_terminal();
     let usual = if terminal { LogFormat::Text } else { LogFormat::Json };
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    db::log_slow(log.slow);
     // A second start, in a test, keeps the first.
     let _ = match log.format.unwrap_or(usual) {
         LogFormat::Text => lines.with_ansi(terminal).with_target(false).try_init(),

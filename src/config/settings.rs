@@ -66,7 +66,7 @@ pub const SETTINGS: &[Setting] = &[
         "metrics_listen",
         "DOORKEY_METRICS_LISTEN",
         "",
-        "Where Prometheus may ask, an address and port. Nothing is served without it.",
+        "Where Prometheus may ask, as in `listen`. Nothing is served without it.",
     ),
     key(
         "tls.certificate",
@@ -208,6 +208,13 @@ pub const SETTINGS: &[Setting] = &[
          commas.",
     ),
     key("log_format", "DOORKEY_LOG_FORMAT", "text on a terminal, else json", "`text` or `json`."),
+    key(
+        "log_slow",
+        "DOORKEY_LOG_SLOW",
+        "200ms",
+        "From which time on a statement of the database is logged, with its place and plan and without \
+         its values: `200ms`, `2s`, or `off`.",
+    ),
 ];
 
 /// A setting as it holds.

@@ -154,6 +154,18 @@ fn secrets_come_from_files_and_are_never_shown() {
 }
 
 #[test]
+fn slow_is_a_time_or_never() {
+    let slow = |text: &str| with(&[("DOORKEY_LOG_SLOW", text)]).map(|config| config.log.slow);
+    assert_eq!(with(&[]).expect("defaults").log.slow, Some(Duration::from_millis(200)));
+    assert_eq!(slow("35ms"), Ok(Some(Duration::from_millis(35))));
+    assert_eq!(slow("2s"), Ok(Some(Duration::from_secs(2))));
+    assert_eq!(slow("off"), Ok(None));
+    for bad in ["0ms", "ms", "-1ms", "1.5ms", "200", "99999999999999999999ms", "3600001ms"] {
+        assert!(slow(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn durations_have_a_number_and_a_unit() {
     let seconds = |text: &str| values::duration(text).map(|duration| duration.as_secs());
     assert_eq!(seconds("2s"), Ok(2));

@@ -175,6 +175,18 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// A time after which something is slow: `200ms`, a duration, or `off`.
+pub(super) fn slow(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let Some(digits) = text.strip_suffix("ms") else { return duration(text).map(Some) };
+    match digits.parse() {
+        Ok(milliseconds @ 1..=3_600_000) => Ok(Some(Duration::from_millis(milliseconds))),
+        _ => Err(format!("{text} is no such time; write for example 200ms, 2s or off")),
+    }
+}
+
 pub(super) fn days(text: &str) -> Result<u32, String> {
     let days = text.parse().ok().filter(|days| *days <= 3_650);
     days.ok_or_else(|| format!("{text} is no number of days; write 0 (never) to 3650"))

@@ -18,6 +18,7 @@ mod inspect;
 mod migrate;
 mod postgres;
 mod session;
+mod slow;
 mod sqlite;
 mod tls;
 mod translate;
@@ -36,6 +37,7 @@ use std::time::{Duration, Instant};
 pub use dialect::{Dialect, Engine};
 pub use error::DbError;
 pub use inspect::Fact;
+pub use slow::log_slow;
 pub use tx::Tx;
 pub use value::{FromRow, FromValue, Row, Value};
 

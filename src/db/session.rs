@@ -7,10 +7,11 @@ use std::io;
 use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::error::SqlState;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, Config, Statement};
+use postgres::{Client, Config, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{Again, Failure};
+use super::slow::{self, Slow};
 use super::tx::{Attempt, Link, attempt};
 use super::value::{Row, Source};
 use super::{DbError, FromRow, Tx, Value};
@@ -24,12 +25,14 @@ pub(super) struct Session {
     /// By the parameters' types, as NULL leaves the type to the server.
     statements: HashMap<Vec<Type>, HashMap<String, Statement>>,
     broken: bool,
+    /// Statements of this transaction that took too long.
+    pub(super) slow: Vec<Slow>,
 }
 
 impl Session {
     pub(super) fn connect(config: &Config, tls: MakeRustlsConnect) -> Result<Self, DbError> {
         let client = config.connect(tls).map_err(|error| DbError::Unavailable(describe(&error)))?;
-        Ok(Self { client, statements: HashMap::new(), broken: false })
+        Ok(Self { client, statements: HashMap::new(), broken: false, slow: Vec::new() })
     }
 
     /// False if it must not be used again.
@@ -39,6 +42,18 @@ impl Session {
 
     /// Runs `work` once between `begin` and a commit, or a rollback if it fails.
     pub(super) fn transact<T, E: From<DbError>>(
+        &mut self,
+        begin: &str,
+        work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Attempt<T, E> {
+        let attempt = self.transact_once(begin, work);
+        for slow in std::mem::take(&mut self.slow) {
+            slow.tell(&self.plan(&slow.sql));
+        }
+        attempt
+    }
+
+    fn transact_once<T, E: From<DbError>>(
         &mut self,
         begin: &str,
         work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
@@ -59,6 +74,28 @@ impl Session {
                 failed(in_commit(failure))
             }
         }
+    }
+
+    /// How PostgreSQL goes about a statement, whatever its parameters are.
+    fn plan(&mut self, sql: &str) -> String {
+        let unknown = "unknown".to_owned();
+        if !self.is_usable() {
+            return unknown;
+        }
+        let Ok(messages) = self.client.simple_query(&slow::script(sql)) else {
+            // What it left behind is not worth finding out.
+            self.broken = true;
+            return unknown;
+        };
+        let steps: Vec<&str> = messages
+            .iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => row.get(0),
+                _ => None,
+            })
+            .map(str::trim)
+            .collect();
+        steps.join("; ")
     }
 
     pub(super) fn rows<T: FromRow>(

@@ -239,6 +239,20 @@ pub(super) fn rows<T: FromRow>(
     Ok(found)
 }
 
+/// How SQLite goes about a statement, a step each; its parameters are not known to it.
+pub(super) fn plan(connection: &Connection, sql: &str) -> String {
+    let steps =
+        connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).and_then(|mut statement| {
+            let mut rows = statement.raw_query();
+            let mut steps: Vec<String> = Vec::new();
+            while let Some(row) = rows.next()? {
+                steps.push(row.get("detail")?);
+            }
+            Ok(steps)
+        });
+    steps.map_or_else(|_| "unknown".to_owned(), |steps| steps.join("; "))
+}
+
 pub(super) fn run(
     connection: &Connection,
     sql: &str,

@@ -1,9 +1,11 @@
 //! A transaction in progress: what the store works through.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::time::Instant;
 
 use super::dialect::{Dialect, Engine};
 use super::error::{Again, Failure};
+use super::slow::Slow;
 use super::{DbError, FromRow, Value, postgres, sqlite};
 
 /// A transaction in progress. It ends with the closure that was given it.
@@ -36,10 +38,12 @@ impl<'a> Tx<'a> {
     pub fn rows<T: FromRow>(&mut self, sql: &str, params: &[Value<'_>]) -> Result<Vec<T>, DbError> {
         self.alive()?;
         trace(sql);
+        let begun = Instant::now();
         let result = match &mut self.link {
             Link::Sqlite(connection) => sqlite::rows(connection, sql, params),
             Link::Postgres(session) => session.rows(sql, params),
         };
+        self.watch(sql, begun);
         self.note(result)
     }
 
@@ -75,10 +79,12 @@ impl<'a> Tx<'a> {
     pub fn run(&mut self, sql: &str, params: &[Value<'_>]) -> Result<u64, DbError> {
         self.alive()?;
         trace(sql);
+        let begun = Instant::now();
         let result = match &mut self.link {
             Link::Sqlite(connection) => sqlite::run(connection, sql, params),
             Link::Postgres(session) => session.run(sql, params),
         };
+        self.watch(sql, begun);
         self.note(result)
     }
 
@@ -101,6 +107,17 @@ impl<'a> Tx<'a> {
         match self.link {
             Link::Sqlite(_) => Engine::Sqlite,
             Link::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Tells a statement that took too long. To PostgreSQL it is explained after the transaction:
+    /// whatever goes wrong with that must not undo it.
+    #[track_caller]
+    fn watch(&mut self, sql: &str, begun: Instant) {
+        let Some(slow) = Slow::new(sql, Location::caller(), begun.elapsed()) else { return };
+        match &mut self.link {
+            Link::Sqlite(connection) => slow.tell(&sqlite::plan(connection, sql)),
+            Link::Postgres(session) => session.slow.push(slow),
         }
     }
 

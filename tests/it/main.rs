@@ -35,6 +35,7 @@ mod outbox;
 mod portal_api;
 mod real;
 mod schema;
+mod slow;
 mod story;
 mod support;
 mod tickets;
