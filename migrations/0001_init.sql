@@ -9,6 +9,13 @@ CREATE TABLE secrets (
   value BYTEA NOT NULL
 );
 
+-- When something last happened to the installation as a whole: the last good backup.
+-- clustered
+CREATE TABLE marks (
+  name TEXT PRIMARY KEY,
+  at BIGINT NOT NULL
+);
+
 -- The people whose tickets these are. Text that was never given is empty.
 CREATE TABLE customers (
   id BIGINT PRIMARY KEY,
@@ -181,8 +188,9 @@ CREATE TABLE outbox (
   request_id BIGINT,                        -- the link request a sign-in mail answers
   link_id BIGINT,                           -- the link minted for the last attempt
   message_id TEXT NOT NULL UNIQUE,          -- stays the same over retries
-  content TEXT,                             -- JSON of what to say; NULL once settled
-  state TEXT NOT NULL CHECK (state IN ('queued', 'sent', 'failed')),
+  content TEXT,                             -- JSON of what to say; NULL once sent, or failed for long
+  -- held: it was queued in a backup that was restored, and may have been sent since
+  state TEXT NOT NULL CHECK (state IN ('queued', 'held', 'sent', 'failed')),
   created_at BIGINT NOT NULL,
   due_at BIGINT NOT NULL,                   -- not before; a lease moves it on
   give_up_at BIGINT NOT NULL,
@@ -192,8 +200,9 @@ CREATE TABLE outbox (
   error TEXT
 );
 CREATE INDEX outbox_due ON outbox (lane, due_at, id) WHERE state = 'queued';
-CREATE INDEX outbox_failed ON outbox (id) WHERE state = 'failed';
 CREATE INDEX outbox_order ON outbox (recipient_key, lane, id) WHERE state = 'queued';
+CREATE INDEX outbox_by_state ON outbox (state, id DESC);
+CREATE INDEX outbox_failed_texts ON outbox (settled_at) WHERE state = 'failed' AND content IS NOT NULL;
 
 -- Requests that may come twice: the key, what was asked, and what came of it.
 -- clustered

@@ -30,7 +30,7 @@ use smtp_url::SmtpUrl;
 use sources::Sources;
 use systemd::Inherited;
 pub use tls::Tls;
-pub use values::{PublicUrl, Secret};
+pub use values::{PublicUrl, Secret, database_url};
 
 /// Every setting, checked.
 #[derive(Clone, Debug)]

@@ -6,8 +6,10 @@
 
 pub mod api_key;
 pub mod arguments;
+pub mod backup;
 pub mod completions;
 pub mod config;
+pub mod copy;
 pub mod customer;
 pub mod customer_import;
 pub mod demo;
@@ -18,8 +20,10 @@ pub mod import;
 pub mod import_lines;
 pub mod logs;
 pub mod migrate;
+pub mod outbox;
 pub mod output;
 pub mod progress;
+pub mod restore;
 pub mod serve;
 pub mod staff;
 pub mod ticket;
@@ -82,6 +86,10 @@ enum Command {
     Man(completions::ManArgs),
     Export(export::Args),
     Import(import::Args),
+    Outbox(outbox::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
+    Copy(copy::Args),
     Generate(generate::Args),
 }
 
@@ -110,6 +118,10 @@ impl Command {
             Self::Man(args) => completions::man(&args),
             Self::Export(args) => export::run(args, config).await,
             Self::Import(args) => import::run(args, config).await,
+            Self::Outbox(args) => outbox::run(args, config).await,
+            Self::Backup(args) => backup::run(args, config).await,
+            Self::Restore(args) => restore::run(args, config).await,
+            Self::Copy(args) => copy::run(args, config).await,
             Self::Generate(args) => generate::run(args, config).await,
         }
     }

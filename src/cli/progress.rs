@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
-use crate::clock::Deadline;
+use crate::clock::{Clock, Deadline};
 
 /// What takes no longer needs no line.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -57,6 +57,21 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// Waits for `work`, which cannot tell how far it is, and says for how long it has gone on.
+pub async fn while_waiting<T>(words: &str, work: impl Future<Output = T>) -> T {
+    let mut line = Progress::on_terminal();
+    let begun = Clock::System.now();
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(PACE) => line.tell(|| {
+                format!("{words}: {} s", Clock::System.now().since(begun).as_secs())
+            }),
+        }
     }
 }
 

@@ -136,7 +136,11 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     })
 }
 
-pub(super) fn database_url(text: &str) -> Result<Secret, String> {
+/// Reads the address of a database.
+///
+/// # Errors
+/// What to write instead, without repeating what may hold a password.
+pub fn database_url(text: &str) -> Result<Secret, String> {
     let known = ["sqlite:", "postgres://", "postgresql://"];
     if known.iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme)) {
         return Ok(Secret::new(text));

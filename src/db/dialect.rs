@@ -64,6 +64,13 @@ impl Dialect {
         )
     }
 
+    /// Keeps others from writing to these tables until the transaction ends. SQLite has one
+    /// writer anyway.
+    pub(super) fn lock_tables(self, names: &[&str]) -> String {
+        let lock = self.choose("", "LOCK TABLE # IN EXCLUSIVE MODE");
+        lock.replace('#', &names.join(", "))
+    }
+
     fn choose(self, sqlite: &'static str, postgres: &'static str) -> &'static str {
         match self.0 {
             Engine::Sqlite => sqlite,

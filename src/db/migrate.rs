@@ -62,6 +62,15 @@ impl Db {
         Ok(missing(ALL, &applied).map(|migration| migration.name.to_owned()).collect())
     }
 
+    /// The names of the migrations that were applied and that this program does not know.
+    ///
+    /// # Errors
+    /// Any [`DbError`].
+    pub async fn unknown_migrations(&self) -> Result<Vec<String>, DbError> {
+        let applied = self.read(applied).await?;
+        Ok(unknown_among(&applied))
+    }
+
     pub(super) async fn apply(
         &self,
         all: &'static [Migration],
@@ -95,6 +104,16 @@ fn missing<'a>(
     all.iter().filter(move |migration| !applied.iter().any(|name| name == migration.name))
 }
 
+/// Those of `names` that this program does not know.
+pub(super) fn unknown_among(names: &[String]) -> Vec<String> {
+    unknown(ALL, names).cloned().collect()
+}
+
+/// Every migration as SQLite takes it, in order.
+pub(super) fn in_words_of_sqlite() -> impl Iterator<Item = String> {
+    ALL.iter().map(|migration| words(migration, Engine::Sqlite))
+}
+
 /// Applies `migration` unless another process was faster.
 fn apply_one(tx: &mut Tx<'_>, migration: &Migration, now: Millis) -> Result<bool, DbError> {
     tx.batch(tx.dialect().migration_lock())?;
@@ -103,13 +122,17 @@ fn apply_one(tx: &mut Tx<'_>, migration: &Migration, now: Millis) -> Result<bool
     if tx.run(sql, params![migration.name, now])? == 0 {
         return Ok(false);
     }
-    let text = match (migration.text, tx.engine()) {
+    let text = words(migration, tx.engine());
+    tx.batch(&text).map_err(|error| name_it(migration.name, error))?;
+    Ok(true)
+}
+
+fn words(migration: &Migration, engine: Engine) -> String {
+    match (migration.text, engine) {
         (Text::Once(text), engine) => in_words_of(engine, text),
         (Text::Twice { sqlite, .. }, Engine::Sqlite) => sqlite.to_owned(),
         (Text::Twice { postgres, .. }, Engine::Postgres) => postgres.to_owned(),
-    };
-    tx.batch(&text).map_err(|error| name_it(migration.name, error))?;
-    Ok(true)
+    }
 }
 
 fn in_words_of(engine: Engine, text: &str) -> String {
@@ -126,9 +149,15 @@ fn name_it(name: &str, error: DbError) -> DbError {
     }
 }
 
-fn warn_if_newer(all: &[Migration], applied: &[String]) {
-    let known = |name: &String| all.iter().any(|migration| migration.name == name);
-    let newer: Vec<&String> = applied.iter().filter(|name| !known(name)).collect();
+fn unknown<'a>(
+    all: &'static [Migration],
+    applied: &'a [String],
+) -> impl Iterator<Item = &'a String> {
+    applied.iter().filter(move |name| !all.iter().any(|migration| migration.name == **name))
+}
+
+fn warn_if_newer(all: &'static [Migration], applied: &[String]) {
+    let newer: Vec<&String> = unknown(all, applied).collect();
     if !newer.is_empty() {
         tracing::warn!(?newer, "the database is newer than this program, which runs all the same");
     }

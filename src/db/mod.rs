@@ -11,7 +11,10 @@
 //!
 //! SQL is written once, with `$1`, `$2`. The layers above never learn which engine runs.
 
+pub mod backup;
 mod bulk;
+mod cell;
+pub mod copy;
 mod dialect;
 mod error;
 mod inspect;
@@ -20,6 +23,7 @@ mod postgres;
 mod session;
 mod slow;
 mod sqlite;
+mod tables;
 mod tls;
 mod translate;
 mod tx;
@@ -76,6 +80,21 @@ impl DatabaseSettings {
     }
 }
 
+impl DatabaseSettings {
+    /// For one long job, such as copying: a read may take as long as it takes.
+    #[must_use]
+    pub fn patient(url: impl Into<String>) -> Self {
+        let time = Duration::from_secs(7 * 86_400);
+        Self { read_time: time, scan_time: time, ..Self::new(url) }
+    }
+}
+
+/// The file of a database, if it is one of SQLite.
+pub fn sqlite_file(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?;
+    Some(Path::new(path.strip_prefix("//").unwrap_or(path)))
+}
+
 impl fmt::Debug for DatabaseSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DatabaseSettings")
@@ -123,8 +142,7 @@ impl Db {
 
     fn open_here(settings: &DatabaseSettings) -> Result<Self, DbError> {
         let url = settings.url.as_str();
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+        if let Some(path) = sqlite_file(url) {
             return Ok(Self(Kind::Sqlite(Arc::new(sqlite::Sqlite::open(path, settings)?))));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {

@@ -150,6 +150,18 @@ impl Sqlite {
         }
     }
 
+    /// Writes one moment of the database into `file`, over a connection of its own: writers go on.
+    /// Blocks as long as that takes.
+    pub(super) fn vacuum_into(&self, file: &Path) -> Result<(), DbError> {
+        let Some(name) = file.to_str() else {
+            return Err(DbError::Unavailable(format!("{} is not UTF-8", file.display())));
+        };
+        let connection = connect(&self.path, self.wait)?;
+        run(&connection, "VACUUM INTO $1", &[name.into()])
+            .map(drop)
+            .map_err(|failure| failure.error)
+    }
+
     /// Finishes what is queued, moves the log into the file and lets go of it.
     pub(super) async fn close(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();

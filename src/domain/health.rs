@@ -2,6 +2,7 @@
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::backups;
 use crate::domain::staff::Role;
 use crate::error::Error;
 use crate::store;
@@ -29,6 +30,6 @@ pub fn look(tx: &mut Tx<'_>, now: Millis) -> Result<Health, Error> {
         has_admin: staff.iter().any(|one| one.active && one.role == Role::Admin),
         oldest_due: store::outbox::oldest_due(tx, now)?,
         failed: store::outbox::count_failed(tx)?,
-        last_backup: None,
+        last_backup: backups::last(tx)?,
     })
 }

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod api_keys;
+pub mod backups;
 pub mod codes;
 pub mod customer_import;
 pub mod customers;
@@ -21,6 +22,7 @@ pub mod limits;
 pub mod links;
 pub mod mails;
 pub mod notes;
+pub mod outbox;
 pub mod page;
 pub mod replies;
 pub mod staff;

@@ -1,7 +1,7 @@
 //! Closes what was resolved long ago, and forgets what is no longer needed.
 
 use crate::app::App;
-use crate::domain::{codes, idempotency, limits, links, tickets, webhooks};
+use crate::domain::{codes, idempotency, limits, links, outbox, tickets, webhooks};
 use crate::error::Error;
 
 /// Closes some tickets that have been resolved for long. Returns whether there may be more.
@@ -24,6 +24,7 @@ pub async fn forget(app: &App) -> Result<bool, Error> {
                 codes::forget_old(tx, now, some)?,
                 idempotency::forget_old(tx, now, some)?,
                 limits::forget_old(tx, now, some)?,
+                outbox::forget_texts(tx, now, some)?,
                 webhooks::forget_old(tx, now, some)?,
             ];
             Ok::<_, Error>(forgotten.into_iter().max())

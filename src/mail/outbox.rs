@@ -27,7 +27,7 @@ const RETRIES: [Duration; 5] = [
 /// How long before it is given up a mail is tried for the last time.
 const LAST_CALL: Duration = Duration::from_secs(10);
 /// How long a notice is tried.
-const NOTICE_TIME: Duration = Duration::from_secs(2 * 86_400);
+pub const NOTICE_TIME: Duration = Duration::from_secs(2 * 86_400);
 /// How long a sign-in mail is tried: nobody waits longer at a door.
 const SIGN_IN_TIME: Duration = Duration::from_secs(3600);
 

@@ -149,6 +149,12 @@ pub fn purge(tx: &mut Tx<'_>, before: Millis, limit: i64) -> Result<u64, DbError
     )
 }
 
+/// Forgets every request, and the code with it.
+pub fn forget_all(tx: &mut Tx<'_>) -> Result<(), DbError> {
+    tx.run("DELETE FROM link_requests", params![])?;
+    Ok(())
+}
+
 /// Makes every code of a customer worthless.
 pub fn forget_codes(tx: &mut Tx<'_>, customer_id: i64) -> Result<(), DbError> {
     tx.run(

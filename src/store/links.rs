@@ -134,6 +134,15 @@ pub fn revoke_all(
     )
 }
 
+/// Revokes every link that still works, whoever's it is. Returns how many.
+pub fn revoke_everybodys(tx: &mut Tx<'_>, by: &str, now: Millis) -> Result<u64, DbError> {
+    tx.run(
+        "UPDATE links SET revoked_by = $1, revoked_at = $2 \
+         WHERE revoked_at IS NULL AND expires_at > $2",
+        params![by, now],
+    )
+}
+
 /// Adds uses that were counted in memory.
 pub fn add_uses(tx: &mut Tx<'_>, id: i64, uses: i64, last: Millis) -> Result<(), DbError> {
     tx.run(

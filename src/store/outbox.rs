@@ -240,7 +240,7 @@ pub fn defer(
     Ok(changed == 1)
 }
 
-/// Gives a mail up, with the reason; its text goes.
+/// Gives a mail up, with the reason. Its text stays for a while: see [`super::outbox_desk`].
 pub fn settle_failed(
     tx: &mut Tx<'_>,
     id: i64,
@@ -249,7 +249,7 @@ pub fn settle_failed(
     reason: &str,
 ) -> Result<bool, DbError> {
     let changed = tx.run(
-        "UPDATE outbox SET state = 'failed', content = NULL, settled_at = $3, error = $4 \
+        "UPDATE outbox SET state = 'failed', settled_at = $3, error = $4 \
          WHERE id = $1 AND attempt = $2 AND state = 'queued'",
         params![id, attempt, now, reason],
     )?;

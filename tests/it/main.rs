@@ -14,11 +14,13 @@
 )]
 
 mod arch;
+mod backups;
 mod bad_input;
 mod browser;
 mod canary;
 mod cli;
 mod company_api;
+mod copy;
 mod customer_import;
 mod edge;
 mod events;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use doorkey::clock::Millis;
 use doorkey::domain::entries::Visibility;
 use doorkey::domain::mails::{self, HandOver};
+use doorkey::domain::outbox::{self as outbox_desk, MailState, StoredMail};
 use doorkey::domain::staff::{self, Role};
+use doorkey::error::Error;
 use doorkey::jobs;
 use doorkey::mail::outbox;
 use serde_json::json;
@@ -98,7 +100,7 @@ async fn a_notice_is_given_up_after_two_days_and_a_sign_in_mail_after_an_hour() 
         let row: Vec<(String, Option<String>, Option<String>)> =
             app.column("SELECT state, content, error FROM outbox").await;
         let (state, content, error) = row[0].clone();
-        assert_eq!((state.as_str(), content), ("failed", None), "sign-in: {sign_in}");
+        assert_eq!((state.as_str(), content.is_some()), ("failed", true), "sign-in: {sign_in}");
         assert!(!error.unwrap().is_empty(), "staff see why");
         assert!(
             last_try < time && last_try + 3_600 >= time,
@@ -389,4 +391,112 @@ async fn a_pause_gives_no_mail_up() {
     smtp.answer_senders(None);
     app.deliver().await;
     assert_eq!(smtp.mails().len(), 1, "every minute it is tried, after two hours as well");
+}
+
+fn retry(app: &TestApp, id: i64) -> impl Future<Output = Result<StoredMail, Error>> + use<> {
+    let app = app.clone();
+    async move { app.act(move |tx, _, now| outbox_desk::retry(tx, id, now)).await }
+}
+
+async fn in_state(app: &TestApp, state: MailState) -> Vec<StoredMail> {
+    let page = app.db.read(move |tx| outbox_desk::list(tx, state, None, 100)).await;
+    page.map_err(|error: Error| error).unwrap().items
+}
+
+fn reason(result: Result<StoredMail, Error>) -> String {
+    match result {
+        Err(Error::Invalid(fields)) => fields[0].message.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_failed_mail_can_be_sent_again_until_its_text_is_forgotten() {
+    let smtp = Smtp::start().await;
+    let app = with_smtp(&smtp).await;
+    smtp.answer_recipients(&["550 5.1.1 no such user", "550 5.1.1 no such user"]);
+    a_notice(&app).await;
+    app.deliver().await;
+    let failed = in_state(&app, MailState::Failed).await;
+    let [mail] = &failed[..] else { panic!("{failed:?}") };
+    assert!(mail.error.as_ref().unwrap().contains("550") && mail.has_text, "{mail:?}");
+    assert_eq!(retry(&app, mail.id).await.unwrap().state, MailState::Queued);
+    assert!(reason(retry(&app, mail.id).await).contains("waits already"));
+    app.deliver().await;
+    assert_eq!(in_state(&app, MailState::Failed).await.len(), 1, "refused once more");
+    retry(&app, mail.id).await.unwrap();
+    app.deliver().await;
+    assert_eq!(smtp.mails().len(), 1);
+    assert!(reason(retry(&app, mail.id).await).contains("was sent"));
+    // Another, which nobody looks at for two weeks.
+    smtp.answer_recipients(&["550 5.1.1 no such user"]);
+    app.create(app.new_ticket("bob@example.com", "A lock")).await.unwrap();
+    app.deliver().await;
+    let id = in_state(&app, MailState::Failed).await[0].id;
+    app.sleep_days(14);
+    jobs::tidy::forget(&app).await.unwrap();
+    assert!(in_state(&app, MailState::Failed).await[0].has_text, "14 days are not over");
+    app.sleep(1);
+    jobs::tidy::forget(&app).await.unwrap();
+    assert!(!in_state(&app, MailState::Failed).await[0].has_text);
+    assert!(reason(retry(&app, id).await).contains("forgotten"));
+}
+
+#[tokio::test]
+async fn a_mail_that_is_given_up_by_hand_lets_the_next_go() {
+    let app = TestApp::start().await;
+    a_notice(&app).await;
+    app.create(app.new_ticket(ALICE, "Another camera")).await.unwrap();
+    app.break_mail(true);
+    app.deliver().await;
+    app.break_mail(false);
+    app.deliver().await;
+    assert!(app.mailbox(ALICE).kinds().is_empty(), "the second waits for the first");
+    let first = in_state(&app, MailState::Queued).await.pop().unwrap();
+    let given_up =
+        app.act(move |tx, _, now| outbox_desk::give_up(tx, first.id, now)).await.unwrap();
+    assert_eq!(given_up.state, MailState::Failed);
+    app.deliver().await;
+    assert_eq!(app.mailbox(ALICE).len(), 1);
+    let again = app.act(move |tx, _, now| outbox_desk::give_up(tx, first.id, now)).await;
+    assert!(reason(again).contains("before"));
+    let nobody = app.act(move |tx, _, now| outbox_desk::give_up(tx, 1, now)).await;
+    assert!(matches!(nobody, Err(Error::NotFound)));
+}
+
+#[tokio::test]
+async fn a_sign_in_mail_is_not_sent_late() {
+    let app = TestApp::start().await;
+    app.customer_row(ALICE).await;
+    ask(&app).await;
+    let id = in_state(&app, MailState::Queued).await[0].id;
+    app.act(move |tx, _, now| outbox_desk::give_up(tx, id, now)).await.unwrap();
+    assert!(reason(retry(&app, id).await).contains("asks for a new one"));
+    app.deliver().await;
+    assert!(app.mails().is_empty());
+}
+
+#[tokio::test]
+async fn mails_are_listed_by_state_page_by_page() {
+    let app = TestApp::start().await;
+    for number in 0..5 {
+        app.create(app.new_ticket(ALICE, &format!("Camera {number}"))).await.unwrap();
+    }
+    let (mut cursor, mut ids) = (None, Vec::new());
+    loop {
+        let from: Option<String> = cursor.take();
+        let page = app
+            .db
+            .read(move |tx| outbox_desk::list(tx, MailState::Queued, from.as_deref(), 2))
+            .await;
+        let page = page.map_err(|error: Error| error).unwrap();
+        ids.extend(page.items.iter().map(|mail| mail.id));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(ids.len(), 5);
+    assert!(ids.is_sorted_by(|a, b| a > b), "the newest first: {ids:?}");
+    assert!(in_state(&app, MailState::Held).await.is_empty());
 }

@@ -9,7 +9,7 @@ use doorkey::db::{DatabaseSettings, Db, DbError, Engine};
 use crate::real::postgres::Postgres;
 
 /// By table: its columns (`name type null?`) and its indexes (`unique? (columns) where?`).
-type Schema = BTreeMap<String, (Vec<String>, BTreeSet<String>)>;
+pub type Schema = BTreeMap<String, (Vec<String>, BTreeSet<String>)>;
 
 #[tokio::test]
 async fn both_engines_have_the_same_schema() {
@@ -26,7 +26,8 @@ async fn both_engines_have_the_same_schema() {
     }
 }
 
-async fn schema(url: &str) -> Schema {
+/// What a database says of itself.
+pub async fn schema(url: &str) -> Schema {
     let db = Db::open(&DatabaseSettings::new(url)).await.unwrap();
     db.migrate(Clock::fixed(Millis(0)).now()).await.unwrap();
     let mut schema = Schema::new();

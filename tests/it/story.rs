@@ -9,12 +9,13 @@ use doorkey::domain::entries::Visibility;
 use doorkey::domain::histories::{self, History, Moment};
 use doorkey::domain::idempotency::Key;
 use doorkey::domain::links::{self, Reason};
+use doorkey::domain::outbox::{self as mails_at_hand, MailState};
 use doorkey::domain::replies::{self, NewReply};
 use doorkey::domain::staff::{self, Role};
 use doorkey::domain::tickets::{self, Change, DeskQuery, ListFilter, NewTicket, Sort, Status};
 use doorkey::domain::transfer::{self, Assembler};
 use doorkey::domain::webhooks::{self, NewWebhook, WebhookChange};
-use doorkey::domain::{Actor, api_keys, codes, customers, events, health, mails};
+use doorkey::domain::{Actor, api_keys, backups, codes, customers, events, health, mails};
 use doorkey::error::Error;
 use doorkey::ids::{self, Reference, Token};
 use doorkey::jobs;
@@ -38,6 +39,7 @@ async fn one_story_runs_every_statement_of_the_store() {
     links_end(&app).await;
     events_are_told(&app).await;
     rows_are_made_up(&app).await;
+    a_backup_is_restored(&app).await;
     jobs::tidy::close(&app).await.unwrap();
     app.sleep_days(200);
     jobs::tidy::forget(&app).await.unwrap();
@@ -257,6 +259,18 @@ async fn mail_goes_wrong(app: &TestApp) {
     assert!(notices.later >= 1, "the claimed mail is being handed over: {notices:?}");
     let refused = app.act(move |tx, _, now| Ok(outbox::give_up(tx, &claimed, "no", now)?)).await;
     assert!(refused.unwrap());
+    let failed = app.db.read(|tx| mails_at_hand::list(tx, MailState::Failed, None, 10)).await;
+    let id = failed.map_err(|error: Error| error).unwrap().items[0].id;
+    app.act(move |tx, _, now| mails_at_hand::retry(tx, id, now)).await.unwrap();
+    app.act(move |tx, _, now| mails_at_hand::give_up(tx, id, now)).await.unwrap();
+    app.act(|tx, _, now| mails_at_hand::give_up_held(tx, now)).await.unwrap();
+}
+
+async fn a_backup_is_restored(app: &TestApp) {
+    app.act(|tx, _, now| backups::note(tx, now)).await.unwrap();
+    let last: Result<_, Error> = app.db.read(backups::last).await;
+    assert_eq!(last.unwrap(), Some(app.now()));
+    app.act(|tx, _, now| backups::make_safe(tx, now)).await.unwrap();
 }
 
 async fn rows_are_made_up(app: &TestApp) {

@@ -80,6 +80,19 @@ impl TestApp {
         config.database.url = Secret::new(url);
         config.data_dir = folder.path().join("data");
         change(&mut config);
+        Self::build(config, folder, database).await
+    }
+
+    /// An application on the database at `url`, which stays when it ends.
+    pub async fn on(url: &str) -> Self {
+        let folder = memory_folder();
+        let mut config = Config::default();
+        config.database.url = Secret::new(url);
+        config.data_dir = folder.path().join("data");
+        Self::build(config, folder, None).await
+    }
+
+    async fn build(config: Config, folder: TempDir, database: Option<Postgres>) -> Self {
         let app = App::start(config, Clock::fixed(START)).await.unwrap();
         let router = web::edge(Arc::clone(&app), Limits::default()).router;
         Self(Arc::new(Inner { router, app, _folder: folder, _database: database }))

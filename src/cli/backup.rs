@@ -1,0 +1,168 @@
+//! `doorkey backup`: everything in one file, while `serve` goes on.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempPath;
+
+use super::progress::{Progress, thousands, while_waiting};
+use super::{CliError, copy, output};
+use crate::clock::{Clock, Millis};
+use crate::config::Config;
+use crate::db::backup::{self, BackupError};
+use crate::db::copy::Copied;
+use crate::db::{Db, Tx};
+use crate::domain::backups;
+use crate::error::Error;
+
+/// How often the growing file is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Write everything into one file, while serve goes on
+///
+/// The file is a SQLite database of one moment, whichever engine runs. It appears under its name
+/// when it is complete, checked and on disk, readable for you alone. Keep it as safe as the database:
+/// it holds customers' words and what signs webhooks, though no link, code or API key that opens
+/// anything. doorkey restore reads it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorkey backup /var/backups/doorkey-$(date +%F).db\n\n\
+    What is not in the database is not in it: doorkey.toml, and mail captured for tests.")]
+pub struct Args {
+    /// The file to write
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Replace a file of this name
+    #[arg(long)]
+    replace: bool,
+    /// Print one JSON object: {"file", "bytes", "at", "seconds", "tables", "rows"}
+    #[arg(long)]
+    json: bool,
+}
+
+/// Backs up, and says what.
+pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
+    let started = Clock::System.now();
+    let file = Target::new(args.file, args.replace)?;
+    let db = copy::open_existing(config.database.url.reveal()).await?;
+    let result = make(&db, &file, started).await;
+    db.close().await;
+    let (tables, bytes) = result?;
+    let seconds = Clock::System.now().since(started).as_secs_f64();
+    let mut object = copy::object(&tables);
+    object["file"] = json!(file.path.display().to_string());
+    object["bytes"] = json!(bytes);
+    object["at"] = json!(started.rfc3339());
+    object["seconds"] = json!(seconds);
+    let words = format!(
+        "{}\n\n{}: {} bytes, checked, in {seconds:.1} s.",
+        copy::table(&tables),
+        file.path.display(),
+        thousands(bytes)
+    );
+    output::answer(args.json, &object, &words)
+}
+
+/// Writes the backup beside its place, sees that it is good, and gives it its name.
+async fn make(db: &Db, target: &Target, now: Millis) -> Result<(Vec<Copied>, u64), CliError> {
+    // A folder of its own, so that whatever SQLite puts beside the file goes with it.
+    let folder = tempfile::Builder::new().prefix(".doorkey-backup-").tempdir_in(&target.folder);
+    let folder = folder.map_err(|error| target.explain(&error))?;
+    let unfinished = folder.path().join("backup.db");
+    write(db, &unfinished, now).await.map_err(|error| CliError::Failed(error.to_string()))?;
+    let tables = while_waiting("checking the backup", backup::verify(&unfinished)).await;
+    let tables = tables.map_err(|error| {
+        CliError::Failed(format!("the backup that was written is not good, and is gone: {error}"))
+    })?;
+    let bytes = target.finish(&unfinished).map_err(|error| target.explain(&error))?;
+    let noted = db.write(move |tx: &mut Tx<'_>| backups::note(tx, now)).await;
+    noted.map_err(|error: Error| {
+        let file = target.path.display();
+        CliError::Failed(format!(
+            "{file} is written and good, but the database does not take note of it: {error}"
+        ))
+    })?;
+    Ok((tables, bytes))
+}
+
+async fn write(db: &Db, file: &Path, now: Millis) -> Result<(), BackupError> {
+    // Two tell how far it is: whoever copies rows, or the size of the file.
+    let line = Arc::new(Mutex::new(Progress::on_terminal()));
+    let copying = Arc::clone(&line);
+    let tell = move |at: crate::db::copy::Progress<'_>| {
+        let (done, all) = (thousands(at.done), thousands(at.all));
+        say(&copying, || format!("backing up {}: {done} of {all} rows", at.table));
+    };
+    let writing = db.back_up(file, now, tell);
+    tokio::pin!(writing);
+    loop {
+        tokio::select! {
+            result = &mut writing => return result,
+            () = tokio::time::sleep(LOOK) => {
+                let bytes = fs::metadata(file).map_or(0, |found| found.len());
+                say(&line, || format!("backing up: {} bytes", thousands(bytes)));
+            }
+        }
+    }
+}
+
+fn say(line: &Mutex<Progress>, words: impl FnOnce() -> String) {
+    line.lock().unwrap_or_else(PoisonError::into_inner).tell(words);
+}
+
+/// Where the backup is to be.
+struct Target {
+    path: PathBuf,
+    folder: PathBuf,
+    replace: bool,
+}
+
+impl Target {
+    fn new(path: PathBuf, replace: bool) -> Result<Self, CliError> {
+        if path.file_name().is_none() || path.is_dir() {
+            let text = format!("FILE: {} is a folder; name the file to write", path.display());
+            return Err(CliError::Usage(text));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).to_owned();
+        let target = Self { path, folder, replace };
+        if !replace && target.path.symlink_metadata().is_ok() {
+            return Err(target.exists());
+        }
+        Ok(target)
+    }
+
+    /// Makes the file readable for its owner alone, puts it on disk and gives it its name; answers
+    /// its size in bytes.
+    fn finish(&self, unfinished: &Path) -> io::Result<u64> {
+        fs::set_permissions(unfinished, Permissions::from_mode(0o600))?;
+        let file = File::open(unfinished)?;
+        file.sync_all()?;
+        let bytes = file.metadata()?.len();
+        if self.replace {
+            fs::rename(unfinished, &self.path)?;
+        } else {
+            let named = TempPath::try_from_path(unfinished)?.persist_noclobber(&self.path);
+            named.map_err(|error| error.error)?;
+        }
+        // The name is on disk when the folder is.
+        File::open(&self.folder)?.sync_all()?;
+        Ok(bytes)
+    }
+
+    fn explain(&self, error: &io::Error) -> CliError {
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => self.exists(),
+            _ => CliError::Failed(format!("{}: {error}", self.path.display())),
+        }
+    }
+
+    fn exists(&self) -> CliError {
+        let file = self.path.display();
+        CliError::Failed(format!("{file} exists; choose another name, or say --replace"))
+    }
+}
