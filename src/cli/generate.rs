@@ -131,7 +131,7 @@ async fn fill(app: &Arc<App>, args: Args) -> Result<u64, CliError> {
 }
 
 async fn plan(app: &Arc<App>, args: Args) -> Result<Plan, CliError> {
-    let before = app.db.scan(|tx| customers::count(tx)).await?;
+    let before = app.db.scan(customers::count).await?;
     if before > 0 && !args.more {
         return Err(CliError::Failed(format!(
             "the database has {} customers; with --more others are added to them, or choose an \

@@ -82,6 +82,7 @@ fn in_order(mut waiting: Vec<Table>) -> Result<Vec<Table>, DbError> {
     Ok(ordered)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
 fn bug(error: rusqlite::Error) -> DbError {
     failure(&error).error
 }

@@ -79,7 +79,7 @@ where
 async fn read(answer: Response<hyper::body::Incoming>) -> Reached {
     let (head, body) = answer.into_parts();
     let body = Limited::new(body, BODY_MAX).collect().await;
-    let bytes = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let bytes = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     Reached {
         status: head.status.as_u16(),
         body: String::from_utf8_lossy(&bytes).into_owned(),

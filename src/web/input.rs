@@ -259,9 +259,8 @@ impl Fields {
         as_str: impl Fn(T) -> &'static str,
     ) -> Option<Vec<T>> {
         let full = format!("{}{name}", self.prefix);
-        let items = match self.take(name)? {
-            Value::Array(items) => items,
-            _ => return self.keep(Err(no_list(&full))),
+        let Value::Array(items) = self.take(name)? else {
+            return self.keep(Err(no_list(&full)));
         };
         let mut words = Vec::new();
         for item in items {

@@ -22,8 +22,8 @@ pub(super) fn look(config: &Config, now: Millis) -> Vec<Finding> {
         places.extend(path.parent().map(Path::to_path_buf));
     }
     places.dedup();
-    let mut findings: Vec<Finding> = places.iter().map(room).collect();
-    findings.extend(places.iter().filter_map(privacy));
+    let mut findings: Vec<Finding> = places.iter().map(|place| room(place)).collect();
+    findings.extend(places.iter().filter_map(|place| privacy(place)));
     findings.push(files());
     findings.extend(certificate(config, now));
     findings
@@ -41,9 +41,9 @@ fn existing(place: &Path) -> PathBuf {
     folder.to_path_buf()
 }
 
-fn room(place: &PathBuf) -> Finding {
+fn room(place: &Path) -> Finding {
     let shown = place.display();
-    match rustix::fs::statvfs(&existing(place)) {
+    match rustix::fs::statvfs(existing(place)) {
         Ok(stat) => {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);
             let found = format!("{} MiB are free for {shown}", free / (1024 * 1024));
@@ -63,7 +63,7 @@ fn room(place: &PathBuf) -> Finding {
     }
 }
 
-fn privacy(place: &PathBuf) -> Option<Finding> {
+fn privacy(place: &Path) -> Option<Finding> {
     let mode = std::fs::metadata(place).ok()?.permissions().mode();
     (mode & 0o007 != 0).then(|| {
         Finding::warning(
