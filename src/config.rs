@@ -28,7 +28,7 @@ pub use listen::Listen;
 use settings::Effective;
 use smtp_url::SmtpUrl;
 use sources::Sources;
-use systemd::Inherited;
+use systemd::{Door, Inherited, Socket};
 pub use tls::Tls;
 pub use values::{PublicUrl, Secret, database_url};
 
@@ -75,7 +75,7 @@ pub struct Webhooks {
 pub struct Server {
     /// Where to listen. Setting `listen`.
     pub listen: Listen,
-    /// Sockets that systemd opened. If there are any, they count in place of `listen`.
+    /// Sockets that systemd opened. They count in place of the settings.
     pub inherited: Vec<Inherited>,
     /// The only source of links in mails; never the Host header. Setting `public_url`.
     pub public_url: PublicUrl,
@@ -248,7 +248,20 @@ impl Config {
         }
         let mut config = Self::load(flags, environment)?;
         config.server.inherited = systemd::sockets()?;
+        if config.answers_plainly() && !config.server.public_url.is_https() {
+            return Err(ConfigError(vec![
+                "the socket that systemd calls redirect leads to public_url \
+                 (DOORKEY_PUBLIC_URL), which must begin with https:// then"
+                    .to_owned(),
+            ]));
+        }
         Ok(config)
+    }
+
+    /// Whether plain HTTP is answered with the way to HTTPS.
+    pub fn answers_plainly(&self) -> bool {
+        self.tls.redirect_listen.is_some()
+            || self.server.inherited_for(Door::Redirect).next().is_some()
     }
 
     /// Reads the settings from `flags`, an `environment` and the file that they name.
@@ -350,10 +363,17 @@ impl Config {
 impl Server {
     /// Whether only this machine reaches where we listen.
     pub fn is_local(&self) -> bool {
-        match self.inherited.as_slice() {
-            [] => self.listen.is_local(),
-            inherited => inherited.iter().all(Inherited::is_local),
+        let mut inherited = self.inherited_for(Door::Main).peekable();
+        match inherited.peek() {
+            None => self.listen.is_local(),
+            Some(_) => inherited.all(Socket::is_local),
         }
+    }
+
+    /// The sockets that systemd opened for this.
+    pub fn inherited_for(&self, door: Door) -> impl Iterator<Item = &Socket> {
+        let of = self.inherited.iter().filter(move |inherited| inherited.door == door);
+        of.map(|inherited| &inherited.socket)
     }
 }
 

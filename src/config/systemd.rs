@@ -1,7 +1,6 @@
 //! What systemd says in the environment: the sockets it opened for us, and where it wants to hear
 //! how we are (sd_listen_fds(3), sd_notify(3)).
 
-use std::fmt;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
@@ -12,15 +11,35 @@ use sd_notify::NotifyState;
 use super::ConfigError;
 
 /// A socket that was opened before we were started.
-#[derive(Clone)]
-pub enum Inherited {
+#[derive(Clone, Debug)]
+pub struct Inherited {
+    /// What it is for.
+    pub door: Door,
+    /// The socket itself.
+    pub socket: Socket,
+}
+
+/// What a socket is for: the `FileDescriptorName=` of its unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// Everything: any other name, or none. In place of the setting `listen`.
+    Main,
+    /// The way to HTTPS: `redirect`. In place of `tls.redirect_listen`.
+    Redirect,
+    /// Prometheus: `metrics`. In place of `metrics_listen`.
+    Metrics,
+}
+
+/// A listening socket.
+#[derive(Clone, Debug)]
+pub enum Socket {
     /// On an address.
     Tcp(Arc<TcpListener>),
     /// On a path.
     Unix(Arc<UnixListener>),
 }
 
-impl Inherited {
+impl Socket {
     /// Whether only this machine reaches it.
     pub fn is_local(&self) -> bool {
         match self {
@@ -30,11 +49,12 @@ impl Inherited {
     }
 }
 
-impl fmt::Debug for Inherited {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(listener) => listener.fmt(f),
-            Self::Unix(listener) => listener.fmt(f),
+impl Door {
+    fn named(name: &str) -> Self {
+        match name {
+            "redirect" => Self::Redirect,
+            "metrics" => Self::Metrics,
+            _ => Self::Main,
         }
     }
 }
@@ -42,18 +62,25 @@ impl fmt::Debug for Inherited {
 /// Takes the sockets of `LISTEN_FDS`, if `LISTEN_PID` says that they are for this process. They
 /// can be taken once; the variables are removed, so this must be called while the process has
 /// one thread.
+#[expect(clippy::disallowed_methods, reason = "part of the one reader of the environment")]
 pub(super) fn sockets() -> Result<Vec<Inherited>, ConfigError> {
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut names = names.split(':');
     let mut handed = ListenFd::from_env();
     let count = handed.len();
-    (0..count).map(|index| socket(&mut handed, index)).collect()
+    let take = |index| {
+        let door = Door::named(names.next().unwrap_or_default());
+        Ok(Inherited { door, socket: socket(&mut handed, index)? })
+    };
+    (0..count).map(take).collect()
 }
 
-fn socket(handed: &mut ListenFd, index: usize) -> Result<Inherited, ConfigError> {
+fn socket(handed: &mut ListenFd, index: usize) -> Result<Socket, ConfigError> {
     if let Ok(Some(listener)) = handed.take_tcp_listener(index) {
-        return Ok(Inherited::Tcp(Arc::new(listener)));
+        return Ok(Socket::Tcp(Arc::new(listener)));
     }
     match handed.take_unix_listener(index) {
-        Ok(Some(listener)) => Ok(Inherited::Unix(Arc::new(listener))),
+        Ok(Some(listener)) => Ok(Socket::Unix(Arc::new(listener))),
         _ => Err(ConfigError(vec![format!(
             "LISTEN_FDS: file descriptor {} is no listening TCP or Unix stream socket; \
              give the .socket unit ListenStream= lines only",

@@ -81,7 +81,7 @@ impl Acme {
     pub(super) fn new(config: &Config) -> Option<Self> {
         let acme = &config.acme;
         let host = config.server.public_url.host().to_owned();
-        let plain = config.tls.redirect_listen.is_some();
+        let plain = config.answers_plainly();
         acme.enabled.then(|| Self {
             contact: acme.contact.as_ref().map(|email| format!("mailto:{}", email.as_str())),
             directory: acme.directory.clone(),

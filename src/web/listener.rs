@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::ctx::Peer;
 use crate::config::Listen;
-use crate::config::systemd::Inherited;
+use crate::config::systemd::Socket;
 
 /// Owner and group may connect: the proxy's user is put into the group.
 const SOCKET_MODE: u32 = 0o660;
@@ -72,13 +72,13 @@ impl Listener {
     ///
     /// # Errors
     /// Those of the system.
-    pub fn inherit(inherited: &Inherited) -> io::Result<Self> {
+    pub fn inherit(inherited: &Socket) -> io::Result<Self> {
         match inherited {
-            Inherited::Tcp(listener) => {
+            Socket::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
                 TcpListener::from_std(listener.try_clone()?).map(Self::Tcp)
             }
-            Inherited::Unix(listener) => {
+            Socket::Unix(listener) => {
                 listener.set_nonblocking(true)?;
                 let listener = UnixListener::from_std(listener.try_clone()?)?;
                 Ok(Self::Unix(UnixSocket { listener, _file: None }))

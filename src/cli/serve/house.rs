@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::cli::CliError;
 use crate::clock::Clock;
+use crate::config::systemd::Door;
 use crate::config::{Config, Listen};
 use crate::tls::Tls;
 use crate::web;
@@ -20,8 +21,8 @@ use crate::web::server::{Edge, Limits, serve};
 pub struct House {
     doors: Vec<Listener>,
     tls: Option<Arc<Tls>>,
-    redirect: Option<Listener>,
-    metrics: Option<Listener>,
+    redirect: Vec<Listener>,
+    metrics: Vec<Listener>,
 }
 
 impl House {
@@ -33,22 +34,20 @@ impl House {
                  (DOORKEY_TLS_CERTIFICATE, DOORKEY_TLS_KEY)"
             ))
         })?;
-        let redirect = match &config.tls.redirect_listen {
-            Some(place) => {
-                Some(bind(place, "tls.redirect_listen or DOORKEY_TLS_REDIRECT_LISTEN").await?)
-            }
-            None => None,
-        };
-        let metrics = match &config.server.metrics_listen {
-            Some(place) => Some(bind(place, "metrics_listen or DOORKEY_METRICS_LISTEN").await?),
-            None => None,
-        };
-        Ok(Self { doors: doors(config).await?, tls, redirect, metrics })
+        let (main, plain) = (&config.server.listen, config.tls.redirect_listen.as_ref());
+        let numbers = config.server.metrics_listen.as_ref();
+        let setting = "tls.redirect_listen or DOORKEY_TLS_REDIRECT_LISTEN";
+        let redirect = listeners(config, Door::Redirect, plain, setting).await?;
+        let setting = "metrics_listen or DOORKEY_METRICS_LISTEN";
+        let metrics = listeners(config, Door::Metrics, numbers, setting).await?;
+        let setting = "--listen or DOORKEY_LISTEN";
+        let doors = listeners(config, Door::Main, Some(main), setting).await?;
+        Ok(Self { doors, tls, redirect, metrics })
     }
 
     /// One door without a lock.
     pub fn of(door: Listener) -> Self {
-        Self { doors: vec![door], tls: None, redirect: None, metrics: None }
+        Self { doors: vec![door], tls: None, redirect: Vec::new(), metrics: Vec::new() }
     }
 
     /// Where it listens, for the log.
@@ -69,15 +68,15 @@ impl House {
         let limits = Limits::default();
         let edge = Edge { tls: self.tls.clone(), ..web::edge(Arc::clone(app), limits) };
         let redirect = async {
-            if let Some(listener) = self.redirect {
+            if !self.redirect.is_empty() {
                 let edge = web::redirect::edge(&app.config, self.tls.clone(), limits);
-                serve(vec![listener], edge, stopped()).await;
+                serve(self.redirect, edge, stopped()).await;
             }
         };
         let metrics = async {
-            if let Some(listener) = self.metrics {
+            if !self.metrics.is_empty() {
                 let edge = web::metrics::edge(Arc::clone(app), self.tls.clone(), limits);
-                serve(vec![listener], edge, stopped()).await;
+                serve(self.metrics, edge, stopped()).await;
             }
         };
         let keep = async {
@@ -96,16 +95,21 @@ impl House {
     }
 }
 
-/// The sockets that systemd opened, or else the place that the settings name.
-async fn doors(config: &Config) -> Result<Vec<Listener>, CliError> {
-    match config.server.inherited.as_slice() {
-        [] => Ok(vec![bind(&config.server.listen, "--listen or DOORKEY_LISTEN").await?]),
-        inherited => {
-            let listeners: Result<Vec<_>, _> = inherited.iter().map(Listener::inherit).collect();
-            listeners.map_err(|error| {
-                CliError::Failed(format!("cannot listen on systemd's sockets: {error}"))
-            })
-        }
+/// The sockets that systemd opened for a door, or else the place that the settings name, if they do.
+async fn listeners(
+    config: &Config,
+    door: Door,
+    place: Option<&Listen>,
+    setting: &str,
+) -> Result<Vec<Listener>, CliError> {
+    let inherited: Result<Vec<_>, _> =
+        config.server.inherited_for(door).map(Listener::inherit).collect();
+    let inherited = inherited.map_err(|error| {
+        CliError::Failed(format!("cannot listen on systemd's sockets: {error}"))
+    })?;
+    match place {
+        Some(place) if inherited.is_empty() => Ok(vec![bind(place, setting).await?]),
+        _ => Ok(inherited),
     }
 }
 

@@ -80,30 +80,39 @@ fn a_proxy_behind_the_socket_says_who_asks() {
     assert_eq!(ask("192.0.2.2"), 202);
 }
 
-/// Starts what follows as systemd would: a listening socket as file descriptor 3.
+/// Starts what follows as systemd would: listening sockets as file descriptors 3, 4, …, given as
+/// `tcp=PORT=NAME unix=PATH=NAME`.
 const ACTIVATE: &str = "
 import os, socket, sys
-kind, where, command = sys.argv[1], sys.argv[2], sys.argv[3:]
-if kind == 'tcp':
-    listening = socket.create_server(('127.0.0.1', int(where)))
-elif kind == 'unix':
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(where)
-    listening.listen()
-else:
-    listening = open(os.devnull)
-os.dup2(listening.fileno(), 3)
-os.set_inheritable(3, True)
-os.environ['LISTEN_FDS'] = '1'
+sockets, command = sys.argv[1].split(), sys.argv[2:]
+opened, names = [], []
+for words in sockets:
+    kind, where, name = words.split('=')
+    if kind == 'tcp':
+        listening = socket.create_server(('127.0.0.1', int(where)))
+    elif kind == 'unix':
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(where)
+        listening.listen()
+    else:
+        listening = open(os.devnull)
+    # Out of the way first: its number may be one that is needed.
+    opened.append(os.dup2(listening.fileno(), 60 + len(opened)))
+    names.append(name)
+for number, file in enumerate(opened):
+    os.dup2(file, 3 + number)
+    os.set_inheritable(3 + number, True)
+os.environ['LISTEN_FDS'] = str(len(opened))
+os.environ['LISTEN_FDNAMES'] = ':'.join(names)
 os.environ['LISTEN_PID'] = str(os.getpid())
 os.execv(command[0], command)
 ";
 
-/// `doorkey serve` with the settings of `doorkey` and a socket that was opened before it.
-fn activate(doorkey: &Doorkey, kind: &str, place: &str) -> Command {
+/// `doorkey serve` with the settings of `doorkey` and sockets that were opened before it.
+fn activate(doorkey: &Doorkey, sockets: &str) -> Command {
     let settings = doorkey.command();
     let mut command = Command::new(PYTHON);
-    command.args(["-c", ACTIVATE, kind, place]).arg(settings.get_program()).arg("serve");
+    command.args(["-c", ACTIVATE, sockets]).arg(settings.get_program()).arg("serve");
     for (name, value) in settings.get_envs() {
         match value {
             Some(value) => command.env(name, value),
@@ -121,7 +130,7 @@ fn sockets_that_systemd_opened_count_in_place_of_the_setting() {
     }
     let doorkey = Doorkey::prepare(&[]);
     let port = free_port();
-    let process = Process::start(&mut activate(&doorkey, "tcp", &port.to_string()));
+    let process = Process::start(&mut activate(&doorkey, &format!("tcp={port}=doorkey.socket")));
     wait_for("an answer on the port that was handed over", || {
         health(TcpStream::connect(("127.0.0.1", port)).ok()?)
     });
@@ -130,11 +139,41 @@ fn sockets_that_systemd_opened_count_in_place_of_the_setting() {
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("activated.sock");
-    let mut process = Process::start(&mut activate(&doorkey, "unix", path.to_str().unwrap()));
+    let mut process = Process::start(&mut activate(&doorkey, &format!("unix={}=", path.display())));
     wait_for_socket(&path);
     process.signal("TERM");
     let status = wait_for("the server to stop", || process.0.try_wait().unwrap());
     assert!(status.success() && path.exists(), "systemd's socket stays systemd's");
+}
+
+#[test]
+fn sockets_of_systemd_have_their_places_by_name() {
+    if !have(&[PYTHON]) {
+        return;
+    }
+    let mut doorkey = Doorkey::prepare(&[]);
+    let (plain, numbers) = (free_port(), free_port());
+    let sockets = format!("tcp={plain}=redirect tcp={numbers}=metrics");
+    // It would lead to itself.
+    let output = activate(&doorkey, &sockets).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("must begin with https://"));
+
+    doorkey.set("DOORKEY_PUBLIC_URL", "https://support.example.com");
+    let _process = Process::start(&mut activate(&doorkey, &sockets));
+    // None is for everything, so the setting counts.
+    wait_for("an answer", || health(TcpStream::connect(("127.0.0.1", doorkey.port())).ok()?));
+    let ask = |port: u16, path: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let away = ask(plain, "/portal");
+    assert!(away.contains("location: https://support.example.com/portal\r\n"), "{away}");
+    assert!(ask(numbers, "/metrics").contains("doorkey_build_info"));
 }
 
 #[test]
@@ -143,7 +182,7 @@ fn what_is_no_socket_stops_the_start() {
         return;
     }
     let doorkey = Doorkey::prepare(&[]);
-    let output = activate(&doorkey, "file", "").output().unwrap();
+    let output = activate(&doorkey, "file==").output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{words}");
     assert!(words.contains("file descriptor 3") && words.contains("ListenStream="), "{words}");
