@@ -198,6 +198,10 @@ pub fn parse_url(field: &str, typed: &str, allow: &[IpNet]) -> Result<String, Fi
     }
     let wanted = "Write a URL such as https://example.com/hooks/doorkey.";
     let Ok(url) = Url::parse(typed) else { return wrong(FieldCode::Malformed, wanted) };
+    // Written out it may be longer: a path that was left out, letters beyond ASCII.
+    if url.as_str().len() > URL_MAX {
+        return wrong(FieldCode::TooLong, "Written out, this URL has more than 2000 characters.");
+    }
     let scheme = url.scheme() == "https" || (url.scheme() == "http" && !allow.is_empty());
     if !scheme || url.host().is_none() || url.fragment().is_some() {
         return wrong(FieldCode::Malformed, wanted);
@@ -532,8 +536,17 @@ mod tests {
         ] {
             assert!(parse_url("url", bad, &[]).is_err(), "{bad}");
         }
-        let long = format!("https://example.com/{}", "a".repeat(2_000));
-        assert_eq!(parse_url("url", &long, &[]).map_err(|e| e.code), Err(FieldCode::TooLong));
+        for long in [
+            format!("https://example.com/{}", "a".repeat(2_000)),
+            // 2,000 as typed, one more with the path that was left out.
+            format!("https://{}aa", "a.".repeat(995)),
+            format!("https://example.com/{}", "ä".repeat(1_000)),
+        ] {
+            let code = parse_url("url", &long, &[]).map_err(|error| error.code);
+            assert_eq!(code, Err(FieldCode::TooLong), "{long}");
+        }
+        let whole = format!("https://example.com/{}", "a".repeat(1_980));
+        assert_eq!(parse_url("url", &whole, &[]).as_deref(), Ok(whole.as_str()));
     }
 
     #[test]
