@@ -212,6 +212,8 @@ mod tests {
         assert_eq!((foreseen, app.db.stats().writes), (Counts { added: all, existing: 0 }, before));
         let first = work_in(&app, customers(), false).await.expect("imported");
         assert_eq!((first, app.db.stats().writes), (foreseen, before + 3));
+        let told = app.db.read(|tx| tx.one::<i64>("SELECT count(*) FROM event_inbox", &[])).await;
+        assert_eq!(told, Ok(i64::try_from(all).expect("a number")), "programs are told of each");
         let again = work_in(&app, customers(), false).await.expect("imported again");
         assert_eq!(again, Counts { added: 0, existing: all });
     }

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::entry::{self, EntryItem};
 use super::lines::{HeaderLine, Line, Totals};
-use super::parse::{self, CustomerItem, EntryItem, StaffItem, TicketItem};
+use super::parse::{self, CustomerItem, StaffItem, TicketItem};
+use super::timeline;
 use super::{MOST_ENTRIES, MOST_TEXT, VERSION, What};
-use crate::domain::entries::Kind;
-use crate::domain::tickets::Status;
 use crate::error::{FieldCode, FieldError, LineError};
 use crate::ids;
 
@@ -193,7 +193,7 @@ impl Assembler {
                 Err(wrong) => self.wrong(number, wrong),
             },
             Line::Entry(line) => {
-                self.continue_with(number, &line.ticket, parse::entry(line, number));
+                self.continue_with(number, &line.ticket, entry::read(line, number));
             }
             Line::End(totals) => self.end(number, *totals),
             Line::Doorkey(_) => {
@@ -276,7 +276,7 @@ impl Assembler {
     /// The ticket that was gathered is whole.
     fn close(&mut self) {
         let Open::Gathering(line, mut whole) = std::mem::take(&mut self.open) else { return };
-        if let Err(error) = check_timeline(line, &whole) {
+        if let Err(error) = timeline::check(line, &whole) {
             return self.bad.push(error);
         }
         whole.elsewhere = self.named_elsewhere(line, &whole);
@@ -334,41 +334,4 @@ fn in_words(error: &serde_json::Error) -> String {
     } else {
         format!("This is not JSON: {bare}, at byte {}.", error.column())
     }
-}
-
-/// Entries are told apart, `created` comes first, and statuses follow one from another.
-fn check_timeline(line: u64, whole: &Whole) -> Result<(), LineError> {
-    let mut ids = HashSet::new();
-    let mut status = Status::Open;
-    for (index, entry) in whole.entries.iter().enumerate() {
-        let error = |field: &str, message: String| LineError {
-            line: entry.line,
-            error: FieldError::new(field, FieldCode::UnknownValue, message),
-        };
-        if !ids.insert(&entry.id) {
-            return Err(error("id", "Another entry of this ticket has this id.".to_owned()));
-        }
-        if entry.kind == Kind::Created && index > 0 {
-            return Err(error("kind", "created is the first entry of its ticket.".to_owned()));
-        }
-        if let Some(from) = entry.from.filter(|&from| from != status) {
-            let message = format!(
-                "Before this entry the ticket was {}, not {}.",
-                status.as_str(),
-                from.as_str()
-            );
-            return Err(error("from", message));
-        }
-        status = entry.to.unwrap_or(status);
-    }
-    let ticket = &whole.ticket;
-    if ticket.status == Status::Resolved
-        && status != Status::Resolved
-        && ticket.resolution.is_none()
-    {
-        let message = "A resolved ticket has a resolution, here or as its last entry of that kind.";
-        let error = FieldError::new("resolution", FieldCode::Required, message);
-        return Err(LineError { line, error });
-    }
-    Ok(())
 }

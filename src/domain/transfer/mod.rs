@@ -7,11 +7,13 @@
 //! again adds only what is new. Nobody is mailed and no link is made. Nothing here knows a file.
 
 mod assemble;
+mod entry;
 mod export;
 mod import;
 mod lines;
 mod parse;
 mod tickets;
+mod timeline;
 
 pub use assemble::{Assembler, Piece, Whole};
 pub use export::export;

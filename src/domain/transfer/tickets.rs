@@ -3,8 +3,9 @@
 
 use super::What;
 use super::assemble::Whole;
+use super::entry::EntryItem;
 use super::import::Importing;
-use super::parse::{EntryItem, TicketItem};
+use super::parse::TicketItem;
 use crate::clock::Millis;
 use crate::domain::Actor;
 use crate::domain::entries::{self, By, Entry, Kind, Visibility};
