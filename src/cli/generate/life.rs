@@ -227,7 +227,8 @@ fn last(status: Status, created: i64, end: i64, length: usize, variety: &mut Var
     let wanted = match status {
         Status::Closed => {
             let long = 1 + i64::try_from(length / 20).unwrap_or(0);
-            created + HOUR + variety.far_below(variety.clone().far_below(21 * DAY) + 1) * long
+            let most = variety.far_below(21 * DAY);
+            created + HOUR + variety.far_below(most + 1) * long
         }
         Status::Resolved => end - variety.far_below(RESOLVED_FOR),
         Status::Open | Status::InProgress => end - variety.far_below(30 * DAY),
@@ -268,7 +269,8 @@ fn ticket(setting: &Setting, customer: &Customer, variety: &mut Variety) -> NewT
 /// From one sentence to `most`, fewer more often; one time in fifty a long story.
 fn sentences(choices: &[&str], most: i64, variety: &mut Variety) -> String {
     let most = if variety.percent(2) { most * 3 } else { most };
-    let count = 1 + variety.clone().below(1 + variety.below(most));
+    let most = variety.below(most);
+    let count = 1 + variety.below(1 + most);
     let mut text = String::new();
     for index in 0..count {
         if index > 0 {
