@@ -30,8 +30,9 @@ use crate::ids::Reference;
 use life::Setting;
 use people::People;
 
-/// Tickets in one transaction: few commits, and `serve` is not kept waiting for long.
-const TICKETS_AT_ONCE: u64 = 2_000;
+/// Tickets in one transaction: `serve` is not kept waiting for long, and more are slower on SQLite
+/// (see [`crate::db::Tx::load`]).
+const TICKETS_AT_ONCE: u64 = 500;
 /// The same for customers.
 const CUSTOMERS_AT_ONCE: u64 = 5_000;
 /// The tickets are of so many days.
