@@ -1,7 +1,8 @@
 //! SQLite's one writer: a thread that commits in groups.
 //!
 //! A commit waits for the disk (some 3 ms), and SQLite allows one writer at a time. So all
-//! closures that wait are run in one transaction, each in a savepoint of its own, and answered
+//! closures that wait are run in one transaction, each in a savepoint of its own (one that waits
+//! alone needs none), and answered
 //! after the one commit: an answer still means *on disk*, and many writers share the wait.
 
 use std::sync::Arc;
@@ -201,6 +202,9 @@ impl Thread {
     }
 
     fn run_group(&self, group: &mut [Box<dyn Job>]) -> Result<(), DbError> {
+        if let [job] = group {
+            return self.run_alone(job.as_mut());
+        }
         execute(&self.connection, "BEGIN IMMEDIATE")?;
         for job in &mut *group {
             self.run_job(job.as_mut())?;
@@ -211,16 +215,45 @@ impl Thread {
         Ok(())
     }
 
+    /// Runs a job that has a transaction to itself, and so needs no savepoint: SQLite's journal of
+    /// one would grow with all that a large job changes, and is walked after each statement.
+    fn run_alone(&self, job: &mut dyn Job) -> Result<(), DbError> {
+        for _ in 0..RUNS {
+            execute(&self.connection, "BEGIN IMMEDIATE")?;
+            let outcome = job.run(&self.connection);
+            self.check_open()?;
+            match outcome {
+                Outcome::Keep => {
+                    execute(&self.connection, "COMMIT")?;
+                    self.counts.commits.fetch_add(1, Ordering::Relaxed);
+                    break;
+                }
+                Outcome::Undo => {
+                    execute(&self.connection, "ROLLBACK")?;
+                    break;
+                }
+                Outcome::Again => execute(&self.connection, "ROLLBACK")?,
+            }
+        }
+        self.counts.writes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A full disk or a failed read may end the whole transaction behind our back.
+    fn check_open(&self) -> Result<(), DbError> {
+        if self.connection.is_autocommit() {
+            let text = "the transaction was given up: disk full or failing";
+            return Err(DbError::Unavailable(text.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Runs a job in its savepoint, again when an id it drew was taken.
     fn run_job(&self, job: &mut dyn Job) -> Result<(), DbError> {
         for _ in 0..RUNS {
             execute(&self.connection, "SAVEPOINT job")?;
             let outcome = job.run(&self.connection);
-            // A full disk or a failed read may end the whole transaction behind our back.
-            if self.connection.is_autocommit() {
-                let text = "the transaction was given up: disk full or failing";
-                return Err(DbError::Unavailable(text.to_owned()));
-            }
+            self.check_open()?;
             if !matches!(outcome, Outcome::Keep) {
                 execute(&self.connection, "ROLLBACK TO job")?;
             }

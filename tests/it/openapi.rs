@@ -39,6 +39,7 @@ fn every_operation_says_what_a_caller_must_know() {
         assert!(described["security"].is_array(), "{operation}: who may");
         if let Some(schema) = operation.body() {
             assert!(schema["example"].is_object(), "{operation}: an example of the body");
+            assert_eq!(schema["additionalProperties"], false, "{operation}: nothing unknown");
             fits(&schema, &schema["example"], &format!("{operation}: the example"));
         }
         for parameter in described["parameters"].as_array().into_iter().flatten() {

@@ -78,6 +78,7 @@ impl utoipa::Modify for Secrets {
 pub fn document() -> serde_json::Result<Value> {
     let mut document = serde_json::to_value(described().into_openapi())?;
     problems::complete(&mut document);
+    problems::close_bodies(&mut document);
     Ok(document)
 }
 

@@ -63,8 +63,15 @@ fn a_house_in_order_has_no_fault_and_the_test_mail_arrives() {
         "--role",
         "admin",
     ]);
-    let (code, findings) = examine(&doorkey, &["--to", "kim@rfs.example"]);
-    assert_eq!(code, 0, "{findings:#?}");
+    let (_, findings) = examine(&doorkey, &["--to", "kim@rfs.example"]);
+    let faults = findings.iter().filter(|it| it["level"] == "fault");
+    let unsafe_here: Vec<&str> = faults.map(|it| it["found"].as_str().unwrap()).collect();
+    // The tests' own PostgreSQL syncs nothing to be quick, and that is a fault to be named.
+    let expected: &[&str] = match std::env::var_os("DOORKEY_TEST_DATABASE_URL") {
+        Some(_) => &["fsync is off", "full_page_writes is off"],
+        None => &[],
+    };
+    assert_eq!(unsafe_here, expected, "{findings:#?}");
     smtp.wait_for("kim@rfs.example", 1);
     assert_eq!(smtp.mails_to("kim@rfs.example")[0].subject(), "A test mail from Doorkey");
     let about = |about: &str| findings.iter().filter(|it| it["about"] == about).count();

@@ -9,6 +9,7 @@ mod https;
 mod listening;
 mod mailing;
 mod obtaining;
+mod pair;
 mod pebble;
 pub mod postgres;
 mod serving;

@@ -1,7 +1,7 @@
 //! The answers that say what went wrong, once for all operations, and which operation can give
 //! which. Most follow from an operation's form; the others are named where they are given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -169,6 +169,32 @@ pub fn complete(document: &mut Value) {
             }
         }
     }
+}
+
+/// Says of every body that can be sent that it holds nothing but what is described: an unknown
+/// field is an error.
+pub fn close_bodies(document: &mut Value) {
+    let mut open: Vec<String> = Vec::new();
+    let paths = document["paths"].as_object().into_iter().flat_map(Map::values);
+    let operations = paths.filter_map(Value::as_object).flat_map(Map::values);
+    for operation in operations {
+        open.extend(named_in(&operation["requestBody"]));
+    }
+    let mut closed = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        let schema = &mut document["components"]["schemas"][&name];
+        if schema["properties"].is_object() && closed.insert(name) {
+            open.extend(named_in(&schema["properties"]));
+            schema["additionalProperties"] = false.into();
+        }
+    }
+}
+
+/// The schemas that something refers to.
+fn named_in(value: &Value) -> Vec<String> {
+    let text = value.to_string();
+    let parts = text.split("\"#/components/schemas/").skip(1);
+    parts.filter_map(|part| part.split('"').next()).map(str::to_owned).collect()
 }
 
 /// The problems that every operation of this form can end in.

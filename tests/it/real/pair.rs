@@ -1,0 +1,94 @@
+//! Two processes on one PostgreSQL, one of which is killed: everything is still told, mailed and
+//! called, and nothing under two names.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::doorkey::{Doorkey, Program};
+use super::smtp::Smtp;
+use crate::support::hook::Hook;
+
+const ANA: &str = "ana@cafe-lumen.example";
+const TICKETS: usize = 24;
+/// What a killed process held is free after its lease of a minute.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_of_two_processes_leaves_behind_the_other_does() {
+    if std::env::var_os("DOORKEY_TEST_DATABASE_URL").is_none() {
+        return; // PostgreSQL alone is shared by processes that serve
+    }
+    let Some(smtp) = Smtp::start() else { return };
+    let allow = ("DOORKEY_WEBHOOKS_ALLOW", "127.0.0.0/8");
+    let mut first = Doorkey::start_with_mail(&smtp, &[allow]);
+    let database = first.database_url();
+    let second =
+        Doorkey::start_with_mail(&smtp, &[allow, ("DOORKEY_DATABASE_URL", database.as_str())]);
+    let hook = Hook::start().await;
+    let programs = [first.program("admin"), second.program("admin")];
+    let target = json!({ "url": hook.url(), "events": ["ticket.created"] });
+    programs[0].ask(Method::POST, "/webhooks", Some(target), 201).await;
+    let mut references = BTreeSet::new();
+    for number in 0..TICKETS {
+        if number == TICKETS / 2 {
+            first.kill();
+        }
+        let side = if number < TICKETS / 2 { number % 2 } else { 1 };
+        let subject = format!("Ticket {number}");
+        references.insert(programs[side].open_ticket(ANA, &subject, "It beeps.").await);
+    }
+    until("every ticket is mailed", || mailed(&smtp) == TICKETS).await;
+    until("every ticket is told to the webhook", || called(&hook) == references).await;
+    let events = feed(&programs[1]).await;
+    let ids: Vec<i64> =
+        events.iter().map(|it| it["id"].as_str().unwrap().parse().unwrap()).collect();
+    assert_eq!(ids, (1..=ids.len() as i64).collect::<Vec<_>>(), "no gap, in order");
+    let created = events.iter().filter(|it| it["type"] == "ticket.created");
+    let told: BTreeSet<String> =
+        created.clone().map(|it| it["ticket"].as_str().unwrap().to_owned()).collect();
+    assert_eq!((created.count(), told), (TICKETS, references));
+}
+
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// How many different mails Ana has. One that was under way in the killed process may come twice,
+/// under the same Message-ID.
+fn mailed(smtp: &Smtp) -> usize {
+    let mails = smtp.mails_to(ANA);
+    let subjects: BTreeSet<_> = mails.iter().map(|mail| mail.subject().to_owned()).collect();
+    let ids: BTreeSet<_> = mails.iter().map(|mail| mail.header("Message-ID")).collect();
+    assert_eq!(ids.len(), subjects.len(), "one Message-ID for each event");
+    ids.len()
+}
+
+/// The tickets that the webhook was told of, each under one `webhook-id`.
+fn called(hook: &Hook) -> BTreeSet<String> {
+    let calls = hook.calls();
+    let ids: BTreeSet<_> = calls.iter().map(|call| call.header("webhook-id").to_owned()).collect();
+    let tickets: BTreeSet<String> =
+        calls.iter().map(|it| it.json()["data"]["ticket"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids.len(), tickets.len(), "one webhook-id for each event");
+    tickets
+}
+
+async fn feed(program: &Program) -> Vec<Value> {
+    let (mut all, mut query) = (Vec::new(), String::new());
+    loop {
+        let page = program.get(&format!("/events{query}")).await;
+        let items = page["items"].as_array().unwrap().clone();
+        if items.is_empty() {
+            return all;
+        }
+        all.extend(items);
+        query = format!("?cursor={}", page["next_cursor"].as_str().unwrap());
+    }
+}
