@@ -65,9 +65,6 @@ pub enum StartError {
         "{0}; look at the settings mail.smtp_url and mail.from (DOORKEY_SMTP_URL, DOORKEY_MAIL_FROM)"
     )]
     Mail(String),
-    /// Webhooks cannot be called.
-    #[error("{0}")]
-    Hooks(String),
     /// The folder for captured mail cannot be made.
     #[error("the folder for captured mail: {0}; look at the setting data_dir (DOORKEY_DATA_DIR)")]
     Mailbox(io::Error),
@@ -84,7 +81,7 @@ impl App {
         let key = db.write(keys::hash_key).await?;
         let rules = config.rules();
         let post = Post::new(&config)?;
-        let hooks = Caller::new(config.webhooks.allow.clone()).map_err(StartError::Hooks)?;
+        let hooks = Caller::new(config.webhooks.allow.clone());
         let uses = Uses::default();
         Ok(Arc::new(Self { db, config, clock, rules, key, uses, post, hooks }))
     }

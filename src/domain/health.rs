@@ -2,8 +2,8 @@
 
 use crate::clock::Millis;
 use crate::db::Tx;
-use crate::domain::backups;
 use crate::domain::staff::Role;
+use crate::domain::{backups, mails};
 use crate::error::Error;
 use crate::store;
 
@@ -28,7 +28,7 @@ pub fn look(tx: &mut Tx<'_>, now: Millis) -> Result<Health, Error> {
     Ok(Health {
         newest: store::tickets::newest_update(tx)?,
         has_admin: staff.iter().any(|one| one.active && one.role == Role::Admin),
-        oldest_due: store::outbox::oldest_due(tx, now)?,
+        oldest_due: mails::backlog(tx, now)?.iter().filter_map(|lane| lane.oldest).min(),
         failed: store::outbox::count_failed(tx)?,
         last_backup: backups::last(tx)?,
     })

@@ -151,10 +151,7 @@ pub fn list(
     cursor: Option<&str>,
     limit: i64,
 ) -> Result<Page<Link>, Error> {
-    let before = match cursor {
-        Some(cursor) => Some(page::decode("cursor", cursor, 1)?[0]),
-        None => None,
-    };
+    let before = page::place("cursor", cursor)?;
     customers::find(tx, customer_id)?;
     let rows = store::links::of_customer(tx, customer_id, before, limit + 1)?;
     Ok(Page::cut(rows, limit, |link| vec![link.id], |link| link))

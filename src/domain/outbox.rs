@@ -87,10 +87,7 @@ pub fn list(
     cursor: Option<&str>,
     limit: i64,
 ) -> Result<Page<StoredMail>, Error> {
-    let before = match cursor {
-        Some(cursor) => Some(page::decode("cursor", cursor, 1)?[0]),
-        None => None,
-    };
+    let before = page::place("cursor", cursor)?;
     let rows = store::outbox_desk::list(tx, state, before, limit + 1)?;
     Ok(Page::cut(rows, limit, |mail| vec![mail.id], |mail| mail))
 }

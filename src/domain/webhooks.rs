@@ -5,6 +5,7 @@
 //! settles it; a target that fails is left alone for a while, so it holds up no other.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -226,12 +227,12 @@ pub fn parse_url(field: &str, typed: &str, allow: &[IpNet]) -> Result<String, Fi
 pub fn may_call(address: IpAddr, allow: &[IpNet]) -> bool {
     let address = address.to_canonical();
     let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address));
-    within(allow) || !within(&private())
+    within(allow) || !within(&PRIVATE)
 }
 
 /// Networks that are not the public internet (IANA's special-purpose address registries), and
 /// those that lead to IPv4 addresses in disguise.
-fn private() -> Vec<IpNet> {
+static PRIVATE: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
     [
         "0.0.0.0/8",
         "10.0.0.0/8",
@@ -265,7 +266,7 @@ fn private() -> Vec<IpNet> {
     .iter()
     .filter_map(|network| network.parse().ok())
     .collect()
-}
+});
 
 /// Makes a webhook. Its secret is shown once.
 ///
@@ -508,7 +509,7 @@ mod tests {
         for public in ["93.184.215.14", "8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"] {
             assert!(may_call(public.parse().expect("an address"), &[]), "{public}");
         }
-        assert_eq!(private().len(), 28, "every network in the list is one");
+        assert_eq!(PRIVATE.len(), 28, "every network in the list is one");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -32,7 +32,7 @@ const REASON_MAX: usize = 300;
 
 /// Makes calls.
 pub struct Caller {
-    tls: TlsConnector,
+    tls: OnceLock<TlsConnector>,
     allow: Vec<IpNet>,
 }
 
@@ -76,11 +76,18 @@ pub struct Call<'a> {
 impl Caller {
     /// A caller that trusts the system's certificate authorities, and may call addresses in
     /// `allow` that are not public.
-    ///
-    /// # Errors
-    /// A sentence for the operator if TLS cannot be set up.
-    pub fn new(allow: Vec<IpNet>) -> Result<Self, String> {
-        Ok(Self { tls: connector()?, allow })
+    pub fn new(allow: Vec<IpNet>) -> Self {
+        Self { tls: OnceLock::new(), allow }
+    }
+
+    /// Read at the first call over https: the authorities take longer to read than all else at a
+    /// start, and most processes never call.
+    fn tls(&self) -> Result<&TlsConnector, String> {
+        if let Some(tls) = self.tls.get() {
+            return Ok(tls);
+        }
+        let fresh = connector()?;
+        Ok(self.tls.get_or_init(|| fresh))
     }
 
     /// Calls `url` once.
@@ -100,7 +107,7 @@ impl Caller {
         if url.scheme() != "https" {
             return exchange(stream, request).await;
         }
-        let secure = self.tls.connect(server_name(&url)?, stream).await;
+        let secure = self.tls()?.connect(server_name(&url)?, stream).await;
         exchange(secure.map_err(|error| format!("TLS failed: {error}"))?, request).await
     }
 

@@ -256,20 +256,6 @@ pub fn settle_failed(
     Ok(changed == 1)
 }
 
-/// Since when the mail that has been due longest is due.
-pub fn oldest_due(tx: &mut Tx<'_>, now: Millis) -> Result<Option<Millis>, DbError> {
-    let mut oldest = None;
-    for lane in [0, 1] {
-        let row: Option<(Millis,)> = tx.row(
-            "SELECT due_at FROM outbox WHERE state = 'queued' AND lane = $1 AND due_at <= $2 \
-             ORDER BY due_at LIMIT 1",
-            params![lane, now],
-        )?;
-        oldest = oldest.into_iter().chain(row.map(|(due,)| due)).min();
-    }
-    Ok(oldest)
-}
-
 /// How many mails were given up and are still on record.
 pub fn count_failed(tx: &mut Tx<'_>) -> Result<i64, DbError> {
     tx.one("SELECT COUNT(*) FROM outbox WHERE state = 'failed'", params![])

@@ -19,6 +19,8 @@ pub struct Site {
     pub assets: Assets,
     /// The icon as a `data:` address, which spares a request.
     pub icon: String,
+    /// Names how pages look: other templates (by the version), another stylesheet, another brand.
+    pub look: String,
 }
 
 impl Site {
@@ -27,7 +29,9 @@ impl Site {
         let colour = brand.colour.as_deref().unwrap_or(assets::HOUSE_COLOUR);
         let assets = Assets::new(colour);
         let icon = assets::icon(colour);
-        Self { brand, assets, icon }
+        let version = env!("CARGO_PKG_VERSION");
+        let look = format!("{version}\n{}\n{brand:?}", assets.url("portal.css"));
+        Self { brand, assets, icon, look }
     }
 }
 

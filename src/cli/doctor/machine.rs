@@ -8,6 +8,7 @@ use rustix::process::{Resource, getrlimit};
 use super::Finding;
 use crate::clock::{Clock, Millis};
 use crate::config::Config;
+use crate::db::sqlite_file;
 use crate::tls::Tls;
 
 /// Less free than this is a fault; less than ten times it a warning.
@@ -17,10 +18,8 @@ const FILES: u64 = 12_000;
 
 pub(super) fn look(config: &Config, now: Millis) -> Vec<Finding> {
     let mut places = vec![config.data_dir.clone()];
-    if let Some(path) = config.database.url.reveal().strip_prefix("sqlite:") {
-        let path = Path::new(path.strip_prefix("//").unwrap_or(path));
-        places.extend(path.parent().map(Path::to_path_buf));
-    }
+    let file = sqlite_file(config.database.url.reveal());
+    places.extend(file.and_then(Path::parent).map(Path::to_path_buf));
     places.dedup();
     let mut findings: Vec<Finding> = places.iter().map(|place| room(place)).collect();
     findings.extend(places.iter().filter_map(|place| privacy(place)));

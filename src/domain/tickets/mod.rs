@@ -202,11 +202,6 @@ impl Sort {
             Self::Priority => "priority",
         }
     }
-
-    /// Reads that word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == word)
-    }
 }
 
 /// What of everybody's tickets is listed, with names already looked up.

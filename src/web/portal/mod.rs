@@ -119,16 +119,9 @@ fn holds(ctx: &Ctx, tag: &HeaderValue) -> bool {
     ctx.header(name.as_str()).is_some_and(|held| held.as_bytes() == tag.as_bytes())
 }
 
-/// A tag over what the page is made of. The version stands for the templates, the stylesheet's name
-/// for the look.
+/// A tag over what the page is made of, and how it looks.
 fn tag(ctx: &Ctx, parts: &[&str]) -> HeaderValue {
-    let text = format!(
-        "{}\n{}\n{:?}\n{}",
-        env!("CARGO_PKG_VERSION"),
-        ctx.site.assets.url("portal.css"),
-        ctx.site.brand,
-        parts.join("\n")
-    );
+    let text = format!("{}\n{}", ctx.site.look, parts.join("\n"));
     let hash = crate::ids::sha256(text.as_bytes());
     let hex: String = hash[..12].iter().map(|byte| format!("{byte:02x}")).collect();
     HeaderValue::from_str(&format!("\"{hex}\"")).unwrap_or(HeaderValue::from_static("\"\""))

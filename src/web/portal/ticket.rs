@@ -71,7 +71,8 @@ fn name(
     version: i64,
 ) -> HeaderValue {
     let page = (reference.as_str(), before, version, ctx.app.rules.reopen_on_reply);
-    tag(ctx, &[&format!("{page:?} {:?}", Reader::from(viewer.clone()))])
+    let reader = (viewer.email.as_str(), &viewer.name, viewer.expires_at);
+    tag(ctx, &[&format!("{page:?} {reader:?}")])
 }
 
 /// The ticket as a fragment.

@@ -37,6 +37,22 @@ fn assert_fault(doorkey: &Doorkey, about: &str, found: &str, mend: &str) {
     assert!(named, "{about}, {found}, {mend}: {findings:#?}");
 }
 
+/// A house that nobody serves, with one ticket and its mail.
+fn with_a_ticket() -> Doorkey {
+    let doorkey = Doorkey::prepare(&[]);
+    doorkey.cli(&[
+        "ticket",
+        "add",
+        "--email",
+        "a@b.example",
+        "--subject",
+        "s",
+        "--description",
+        "d",
+    ]);
+    doorkey
+}
+
 fn sql(doorkey: &Doorkey, statement: &'static str) {
     let settings = DatabaseSettings::new(doorkey.database_url());
     let done = async move {
@@ -150,34 +166,14 @@ fn a_mail_server_that_refuses_us_is_named() {
 
 #[test]
 fn a_clock_that_was_set_back_is_named() {
-    let doorkey = Doorkey::prepare(&[]);
-    doorkey.cli(&[
-        "ticket",
-        "add",
-        "--email",
-        "a@b.example",
-        "--subject",
-        "s",
-        "--description",
-        "d",
-    ]);
+    let doorkey = with_a_ticket();
     sql(&doorkey, "UPDATE tickets SET updated_at = 4102444800000");
     assert_fault(&doorkey, "clock", "in the future", "timedatectl");
 }
 
 #[test]
 fn mail_that_nobody_sends_is_named() {
-    let doorkey = Doorkey::prepare(&[]);
-    doorkey.cli(&[
-        "ticket",
-        "add",
-        "--email",
-        "a@b.example",
-        "--subject",
-        "s",
-        "--description",
-        "d",
-    ]);
+    let doorkey = with_a_ticket();
     sql(&doorkey, "UPDATE outbox SET due_at = 1000");
     assert_fault(&doorkey, "outbox", "has been due since", "is doorkey serve running");
 }
