@@ -11,10 +11,11 @@ mod tests;
 mod words;
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::mpsc;
 
 use super::progress::{Progress, thousands};
 use super::variety::{Variety, mix};
@@ -22,7 +23,7 @@ use super::{CliError, output};
 use crate::app::App;
 use crate::clock::{Clock, Millis};
 use crate::config::Config;
-use crate::db::DbError;
+use crate::db::{DbError, Tx};
 use crate::domain::histories::{self, History};
 use crate::domain::{Rules, customers, staff};
 use crate::error::Error;
@@ -35,6 +36,8 @@ use people::People;
 const TICKETS_AT_ONCE: u64 = 500;
 /// The same for customers.
 const CUSTOMERS_AT_ONCE: u64 = 5_000;
+/// Batches that wait to be written.
+const BATCHES: usize = 2;
 /// The tickets are of so many days.
 const SPAN: Duration = Duration::from_secs(2 * 365 * 86_400);
 /// Ids of rows count time from 2024 to 2093: all that happens must lie between.
@@ -90,7 +93,7 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
     let (json, tickets, customers) = (args.json, args.tickets, args.customers);
     let app = App::start(config, Clock::System).await?;
     let started = app.clock.now();
-    let result = fill(&app, args).await;
+    let result = add(&app, args).await;
     app.db.clone().close().await;
     let entries = result?;
     let seconds = app.clock.now().since(started).as_secs_f64();
@@ -115,23 +118,22 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
     output::answer(json, &object, &words)
 }
 
-/// Fills the database; answers how many entries the tickets have.
-async fn fill(app: &Arc<App>, args: Args) -> Result<u64, CliError> {
-    let plan = Arc::new(plan(app, args).await?);
-    let mut progress = Progress::on_terminal();
-    let mut made = mpsc::channel(2);
-    let maker = Arc::clone(&plan);
-    let making = tokio::task::spawn_blocking(move || maker.make(&made.0));
-    let written = write(app, &plan, &mut made.1, &mut progress).await;
-    // Without a reader the other side ends too.
-    drop(made.1);
-    let made = making.await.map_err(|error| CliError::Failed(error.to_string()))?;
-    let entries = written?;
-    made?;
-    Ok(entries)
+/// Adds everything; answers how many entries the tickets have.
+async fn add(app: &Arc<App>, args: Args) -> Result<u64, CliError> {
+    let (plan, empty) = plan(app, args).await?;
+    let plan = Arc::new(plan);
+    if empty {
+        let plan = Arc::clone(&plan);
+        let filled = app.db.fill(move |tx| plan.pour(tx)).await.map_err(explain)?;
+        if let Some(entries) = filled {
+            return Ok(entries);
+        }
+    }
+    plan.trickle(app).await
 }
 
-async fn plan(app: &Arc<App>, args: Args) -> Result<Plan, CliError> {
+/// The plan, and whether the database has no customers yet.
+async fn plan(app: &Arc<App>, args: Args) -> Result<(Plan, bool), CliError> {
     let before = app.db.scan(customers::count).await?;
     if before > 0 && !args.more {
         return Err(CliError::Failed(format!(
@@ -148,7 +150,7 @@ async fn plan(app: &Arc<App>, args: Args) -> Result<Plan, CliError> {
     let begin = end.minus(SPAN);
     let seed = mix(args.seed ^ mix(before));
     let wanted = people::staff(seed, begin);
-    let add = move |tx: &mut crate::db::Tx<'_>| {
+    let add = move |tx: &mut Tx<'_>| {
         let each = wanted.iter().map(|colleague| staff::add_if_missing(tx, colleague));
         each.collect::<Result<Vec<_>, Error>>()
     };
@@ -157,7 +159,8 @@ async fn plan(app: &Arc<App>, args: Args) -> Result<Plan, CliError> {
     let rules = Rules { reopen_on_reply: true, ..app.rules.clone() };
     let setting = Setting { rules, staff, end };
     let people = People::new(seed, before, args.customers, begin);
-    Ok(Plan { seed, people, tickets: args.tickets, setting, begin, taken })
+    let plan = Plan { seed, people, tickets: args.tickets, setting, begin, taken };
+    Ok((plan, before == 0))
 }
 
 /// Rows that are written together.
@@ -166,7 +169,80 @@ enum Batch {
     Tickets(Vec<History>),
 }
 
+impl Batch {
+    fn write(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        match self {
+            Self::Customers(some) => customers::add_many(tx, some),
+            Self::Tickets(some) => histories::add(tx, some),
+        }
+    }
+}
+
+/// How many rows there are so far, told to whoever waits.
+struct Count<'a> {
+    plan: &'a Plan,
+    progress: Progress,
+    customers: u64,
+    tickets: u64,
+    entries: u64,
+}
+
+impl Count<'_> {
+    fn add(&mut self, batch: &Batch) {
+        match batch {
+            Batch::Customers(some) => self.customers += some.len() as u64,
+            Batch::Tickets(some) => {
+                self.tickets += some.len() as u64;
+                self.entries += some.iter().map(|history| history.entries() as u64).sum::<u64>();
+            }
+        }
+        self.progress.tell(|| {
+            format!(
+                "{} of {} customers, {} of {} tickets",
+                thousands(self.customers),
+                thousands(self.plan.people.count()),
+                thousands(self.tickets),
+                thousands(self.plan.tickets)
+            )
+        });
+    }
+}
+
 impl Plan {
+    /// Adds all rows in one transaction; answers how many entries there were.
+    fn pour(&self, tx: &mut Tx<'_>) -> Result<u64, Error> {
+        let mut count = self.count();
+        thread::scope(|scope| {
+            let (sender, mut made) = mpsc::channel(BATCHES);
+            let making = scope.spawn(move || self.make(&sender));
+            while let Some(batch) = made.blocking_recv() {
+                batch.write(tx)?;
+                count.add(&batch);
+            }
+            making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
+        Ok(count.entries)
+    }
+
+    /// Adds all rows some at a time, beside others who use the database.
+    async fn trickle(self: &Arc<Self>, app: &App) -> Result<u64, CliError> {
+        let mut count = self.count();
+        let (sender, mut made) = mpsc::channel(BATCHES);
+        let maker = Arc::clone(self);
+        let making = tokio::task::spawn_blocking(move || maker.make(&sender));
+        while let Some(batch) = made.recv().await {
+            count.add(&batch);
+            app.db.write(move |tx| batch.write(tx)).await.map_err(explain)?;
+        }
+        making.await.map_err(|error| CliError::Failed(error.to_string()))??;
+        Ok(count.entries)
+    }
+
+    fn count(&self) -> Count<'_> {
+        let progress = Progress::on_terminal();
+        Count { plan: self, progress, customers: 0, tickets: 0, entries: 0 }
+    }
+
     /// Makes all rows in order, until nobody takes them any longer.
     fn make(&self, made: &mpsc::Sender<Batch>) -> Result<(), Error> {
         for from in (0..self.people.count()).step_by(usize_of(CUSTOMERS_AT_ONCE)) {
@@ -240,39 +316,6 @@ fn by_day(even: Millis) -> Millis {
         }
     }
     even
-}
-
-/// Writes what arrives; answers how many entries there were.
-async fn write(
-    app: &Arc<App>,
-    plan: &Plan,
-    made: &mut Receiver<Batch>,
-    progress: &mut Progress,
-) -> Result<u64, CliError> {
-    let (mut customers_done, mut tickets_done, mut entries) = (0, 0, 0);
-    while let Some(batch) = made.recv().await {
-        match batch {
-            Batch::Customers(some) => {
-                customers_done += some.len() as u64;
-                app.db.write(move |tx| customers::add_many(tx, &some)).await.map_err(explain)?;
-            }
-            Batch::Tickets(some) => {
-                tickets_done += some.len() as u64;
-                entries += some.iter().map(|history| history.entries() as u64).sum::<u64>();
-                app.db.write(move |tx| histories::add(tx, &some)).await.map_err(explain)?;
-            }
-        }
-        progress.tell(|| {
-            format!(
-                "{} of {} customers, {} of {} tickets",
-                thousands(customers_done),
-                thousands(plan.people.count()),
-                thousands(tickets_done),
-                thousands(plan.tickets)
-            )
-        });
-    }
-    Ok(entries)
 }
 
 /// A clash is the one failure that another seed mends.

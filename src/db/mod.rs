@@ -17,6 +17,7 @@ mod cell;
 pub mod copy;
 mod dialect;
 mod error;
+mod fill;
 mod inspect;
 mod migrate;
 mod postgres;
@@ -235,6 +236,25 @@ impl Db {
         result
     }
 
+    /// Runs `work` once, in a transaction that has the database to itself and fills it many times
+    /// faster: for an empty one, and for rows that are made and not typed. Answers nothing, and
+    /// runs nothing, where that cannot be: on SQLite while somebody else uses the database, and
+    /// on PostgreSQL, whose COPY is as fast beside others.
+    ///
+    /// # Errors
+    /// What `work` answers, or why its work could not be kept. Then the database is as it was.
+    pub async fn fill<T, E, F>(&self, work: F) -> Result<Option<T>, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        match &self.0 {
+            Kind::Sqlite(sqlite) => sqlite.fill(once(work)).await,
+            Kind::Postgres(_) => Ok(None),
+        }
+    }
+
     /// Answers if the database does.
     ///
     /// # Errors
@@ -281,7 +301,9 @@ fn once<T, E: From<DbError>>(
     let mut work = Some(work);
     move |tx| match work.take() {
         Some(work) => work(tx),
-        None => Err(DbError::Bug("a survey was run twice".to_owned()).into()),
+        None => {
+            Err(DbError::Bug("work that can be done once was to be run again".to_owned()).into())
+        }
     }
 }
 

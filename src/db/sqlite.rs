@@ -28,6 +28,9 @@ const STEPS: i32 = 10_000;
 /// Scans at a time, so that searching leaves a core to everybody else.
 const SCANS: usize = 4;
 
+/// Memory for pages of each connection, in KiB, below zero as SQLite wants it.
+pub(super) const CACHE_SIZE: i64 = -16_384;
+
 /// What every connection is told, and must say afterwards.
 ///
 /// `synchronous` 2 is FULL: an acknowledged write is on disk. Memory-mapping stays off: with it
@@ -38,7 +41,7 @@ const PRAGMAS: [(&str, i64); 9] = [
     ("foreign_keys", 1),
     ("trusted_schema", 0),
     ("temp_store", 2),
-    ("cache_size", -16_384),
+    ("cache_size", CACHE_SIZE),
     ("mmap_size", 0),
     ("fullfsync", 1),
     ("checkpoint_fullfsync", 1),
@@ -150,6 +153,21 @@ impl Sqlite {
         }
     }
 
+    /// Fills the database in one go: see [`super::Db::fill`].
+    pub(super) async fn fill<T, E, F>(&self, work: F) -> Result<Option<T>, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        self.let_go();
+        self.writer.fill(work).await
+    }
+
+    fn let_go(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Writes one moment of the database into `file`, over a connection of its own: writers go on.
     /// Blocks as long as that takes.
     pub(super) fn vacuum_into(&self, file: &Path) -> Result<(), DbError> {
@@ -164,7 +182,7 @@ impl Sqlite {
 
     /// Finishes what is queued, moves the log into the file and lets go of it.
     pub(super) async fn close(&self) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.let_go();
         self.writer.stop().await;
     }
 }
@@ -188,14 +206,20 @@ fn open_writer(path: &Path, wait: Duration) -> Result<Connection, DbError> {
     if writer.is_readonly("main").unwrap_or(true) {
         return Err(DbError::Unavailable(format!("{} cannot be written", path.display())));
     }
+    enter_wal(&writer)?;
+    Ok(writer)
+}
+
+/// Has changes written to a log first: readers go on while somebody writes.
+pub(super) fn enter_wal(writer: &Connection) -> Result<(), DbError> {
     let mode: String = writer
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
         .map_err(|error| failure(&error).error)?;
-    if mode != "wal" {
-        let text = format!("{} is on a disk that cannot do WAL (network?)", path.display());
-        return Err(DbError::Unavailable(text));
+    if mode == "wal" {
+        return Ok(());
     }
-    Ok(writer)
+    let path = writer.path().unwrap_or_default();
+    Err(DbError::Unavailable(format!("{path} is on a disk that cannot do WAL (network?)")))
 }
 
 fn open_reader(path: &Path, wait: Duration) -> Result<Connection, DbError> {

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::Again;
+use super::fill::Alone;
 use super::sqlite::execute;
 use super::tx::{Link, attempt};
 use super::{DbError, RUNS, Stats, Tx};
@@ -32,6 +33,8 @@ pub(super) struct Writer {
 
 enum Message {
     Work(Box<dyn Job>),
+    /// Work that fills the database, and is left out if others use it.
+    Fill(Box<dyn Job>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -63,12 +66,32 @@ impl Writer {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job = Message::Work(Box::new(Work { work, result: None, answer }));
-        match self.queue.send_timeout(job, self.wait).await {
-            Ok(()) => answered.await.unwrap_or_else(|_| Err(super::stopped().into())),
-            Err(mpsc::error::SendTimeoutError::Timeout(_)) => Err(DbError::Busy.into()),
-            Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(super::stopped().into()),
-        }
+        let job = Box::new(Work { work, result: None, answer });
+        self.queue(Message::Work(job)).await?;
+        answered.await.unwrap_or_else(|_| Err(super::stopped().into()))
+    }
+
+    /// The same for work that fills the database: see [`super::Db::fill`].
+    pub(super) async fn fill<T, E, F>(&self, mut work: F) -> Result<Option<T>, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        // The answer of work that is left out.
+        let result = Some(Ok(None));
+        let job =
+            Box::new(Work { work: move |tx: &mut Tx<'_>| work(tx).map(Some), result, answer });
+        self.queue(Message::Fill(job)).await?;
+        answered.await.unwrap_or_else(|_| Err(super::stopped().into()))
+    }
+
+    async fn queue(&self, message: Message) -> Result<(), DbError> {
+        self.queue.send_timeout(message, self.wait).await.map_err(|error| match error {
+            mpsc::error::SendTimeoutError::Timeout(_) => DbError::Busy,
+            mpsc::error::SendTimeoutError::Closed(_) => super::stopped(),
+        })
     }
 
     /// Finishes what is queued and ends the thread.
@@ -152,12 +175,15 @@ impl Thread {
         let mut stopped = Vec::new();
         while let Some(message) = self.waiting.blocking_recv() {
             let mut group = Vec::new();
-            self.take(message, &mut group, &mut stopped);
-            while group.len() < GROUP {
+            let mut fill = self.take(message, &mut group, &mut stopped);
+            while fill.is_none() && group.len() < GROUP {
                 let Ok(message) = self.waiting.try_recv() else { break };
-                self.take(message, &mut group, &mut stopped);
+                fill = self.take(message, &mut group, &mut stopped);
             }
             self.commit(group);
+            if let Some(job) = fill {
+                self.fill(job);
+            }
         }
         // Leaves one whole file behind; the log would do as well.
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -167,20 +193,46 @@ impl Thread {
         }
     }
 
-    /// Adds a job to the group. After a stop no more is accepted, but what waits is done.
+    /// Adds a job to the group, or answers the one that is to be alone. After a stop no more is
+    /// accepted, but what waits is done.
     fn take(
         &mut self,
         message: Message,
         group: &mut Vec<Box<dyn Job>>,
         stopped: &mut Vec<oneshot::Sender<()>>,
-    ) {
+    ) -> Option<Box<dyn Job>> {
         match message {
             Message::Work(job) => group.push(job),
+            Message::Fill(job) => return Some(job),
             Message::Stop(done) => {
                 self.waiting.close();
                 stopped.push(done);
             }
         }
+        None
+    }
+
+    /// Runs a job that fills the database, unless others use it.
+    fn fill(&self, mut job: Box<dyn Job>) {
+        let filled = Alone::begin(&self.connection).and_then(|alone| match alone {
+            Some(alone) => self.fill_alone(&alone, job.as_mut()),
+            None => Ok(()),
+        });
+        if let Err(error) = filled {
+            tracing::warn!(%error, "the database was not filled");
+            job.fail(&error);
+        }
+        job.answer();
+    }
+
+    fn fill_alone(&self, alone: &Alone<'_>, job: &mut dyn Job) -> Result<(), DbError> {
+        if matches!(job.run(&self.connection), Outcome::Keep) {
+            self.check_open()?;
+            alone.keep()?;
+            self.counts.commits.fetch_add(1, Ordering::Relaxed);
+        }
+        self.counts.writes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     fn commit(&self, mut group: Vec<Box<dyn Job>>) {

@@ -2,6 +2,7 @@
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::outbox::MailState;
 use crate::domain::staff::Role;
 use crate::domain::{backups, mails};
 use crate::error::Error;
@@ -16,7 +17,7 @@ pub struct Health {
     pub has_admin: bool,
     /// Since when the mail that has been due longest is due.
     pub oldest_due: Option<Millis>,
-    /// Mails that were given up and are still on record.
+    /// Mails that were given up and are still on record, counted up to 10,000.
     pub failed: i64,
     /// When the last backup was made.
     pub last_backup: Option<Millis>,
@@ -29,7 +30,7 @@ pub fn look(tx: &mut Tx<'_>, now: Millis) -> Result<Health, Error> {
         newest: store::tickets::newest_update(tx)?,
         has_admin: staff.iter().any(|one| one.active && one.role == Role::Admin),
         oldest_due: mails::backlog(tx, now)?.iter().filter_map(|lane| lane.oldest).min(),
-        failed: store::outbox::count_failed(tx)?,
+        failed: mails::count(tx, MailState::Failed)?,
         last_backup: backups::last(tx)?,
     })
 }

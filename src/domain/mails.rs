@@ -8,6 +8,7 @@ use crate::db::Tx;
 use crate::domain::customers::Customer;
 use crate::domain::email::Email;
 use crate::domain::links::{self, Reason};
+use crate::domain::outbox::MailState;
 use crate::domain::tickets::{Person, Status, Ticket};
 use crate::domain::{Actor, Rules, codes};
 use crate::error::Error;
@@ -209,6 +210,14 @@ pub fn any_due(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<bool, Error> {
 /// Those of the database.
 pub fn backlog(tx: &mut Tx<'_>, now: Millis) -> Result<[Backlog; 2], Error> {
     Ok([store::outbox::backlog(tx, 0, now)?, store::outbox::backlog(tx, 1, now)?])
+}
+
+/// How many mails are in `state`, counted up to 10,000.
+///
+/// # Errors
+/// Those of the database.
+pub fn count(tx: &mut Tx<'_>, state: MailState) -> Result<i64, Error> {
+    Ok(store::outbox::count(tx, state)?)
 }
 
 /// How many mails nobody is to get any more one transaction gives up.

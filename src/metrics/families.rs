@@ -42,6 +42,7 @@ pub(super) struct Moment {
     pub(super) db_waiting: IntGauge,
     pub(super) outbox_mails: IntGaugeVec,
     pub(super) outbox_age: GaugeVec,
+    pub(super) outbox_stuck: IntGaugeVec,
     pub(super) mail_paused: IntGauge,
     pub(super) certificate_end: Gauge,
     pub(super) disk_free: Gauge,
@@ -184,6 +185,12 @@ impl Moment {
                 "doorkey_outbox_oldest_due_seconds",
                 "For how long the mail that waits longest has been due",
                 &["lane"],
+            )?,
+            outbox_stuck: int_gauges(
+                registry,
+                "doorkey_outbox_stuck_mails",
+                "Mails that wait for a person, counted up to 10000, by state: held, failed",
+                &["state"],
             )?,
             mail_paused: gauge(
                 registry,

@@ -43,6 +43,8 @@ pub struct Snapshot {
     /// By lane: mails that are due, those that are later, for how long the first has been due.
     /// None if the database does not say.
     pub outbox: Option<[(i64, i64, Duration); 2]>,
+    /// Mails that a person has to look after, by state. None if the database does not say.
+    pub stuck: Option<[(&'static str, i64); 2]>,
     /// Whether sending mail is paused.
     pub mail_paused: bool,
     /// When the certificate ends, in seconds since 1970.
@@ -78,6 +80,9 @@ impl Moment {
             self.outbox_mails.with_label_values(&[lane, "due"]).set(*due);
             self.outbox_mails.with_label_values(&[lane, "later"]).set(*later);
             self.outbox_age.with_label_values(&[lane]).set(age.as_secs_f64());
+        }
+        for (state, mails) in now.stuck.into_iter().flatten() {
+            self.outbox_stuck.with_label_values(&[state]).set(mails);
         }
         self.mail_paused.set(i64::from(now.mail_paused));
         self.certificate_end.set(now.certificate_end.unwrap_or_default());

@@ -2,6 +2,7 @@
 
 use crate::clock::Millis;
 use crate::db::{DbError, FromRow, Row, Tx};
+use crate::domain::outbox::MailState;
 use crate::params;
 
 /// A mail to put into the outbox.
@@ -256,7 +257,10 @@ pub fn settle_failed(
     Ok(changed == 1)
 }
 
-/// How many mails were given up and are still on record.
-pub fn count_failed(tx: &mut Tx<'_>) -> Result<i64, DbError> {
-    tx.one("SELECT COUNT(*) FROM outbox WHERE state = 'failed'", params![])
+/// How many mails are in a state; counted up to [`COUNTED`].
+pub fn count(tx: &mut Tx<'_>, state: MailState) -> Result<i64, DbError> {
+    tx.one(
+        "SELECT count(*) FROM (SELECT id FROM outbox WHERE state = $1 LIMIT $2) AS some",
+        params![state.as_str(), COUNTED],
+    )
 }

@@ -15,7 +15,10 @@ use super::layers;
 use super::places;
 use super::server::{Edge, Limits};
 use crate::app::App;
+use crate::clock::Millis;
+use crate::db::Tx;
 use crate::domain::mails::{self, Backlog};
+use crate::domain::outbox::MailState;
 use crate::error::Error;
 use crate::metrics::{self, Snapshot};
 use crate::tls::Tls;
@@ -30,7 +33,25 @@ const CONNECTIONS: usize = 100;
 struct Watched {
     app: Arc<App>,
     tls: Option<Arc<Tls>>,
-    outbox: Mutex<Option<(Instant, [Backlog; 2])>>,
+    outbox: Mutex<Option<(Instant, Outbox)>>,
+}
+
+/// Mails that are to be handed over, by lane, and those that wait for a person.
+#[derive(Clone, Copy)]
+struct Outbox {
+    lanes: [Backlog; 2],
+    held: i64,
+    failed: i64,
+}
+
+impl Outbox {
+    fn look(tx: &mut Tx<'_>, now: Millis) -> Result<Self, Error> {
+        Ok(Self {
+            lanes: mails::backlog(tx, now)?,
+            held: mails::count(tx, MailState::Held)?,
+            failed: mails::count(tx, MailState::Failed)?,
+        })
+    }
 }
 
 /// What the listener serves.
@@ -60,29 +81,30 @@ impl Watched {
             let age = lane.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
             (lane.due, lane.later, age)
         };
+        let outbox = self.outbox().await;
         Snapshot {
             engine: self.app.db.engine().name(),
             commits: stats.commits,
             writes: stats.writes,
             waiting: stats.waiting,
-            outbox: self.outbox().await.map(|lanes| [lane(&lanes[0]), lane(&lanes[1])]),
+            outbox: outbox.map(|mails| mails.lanes.each_ref().map(lane)),
+            stuck: outbox.map(|mails| [("held", mails.held), ("failed", mails.failed)]),
             mail_paused: self.app.post.health.pause().is_some(),
             certificate_end: self.tls.as_ref().and_then(|tls| tls.expires_at()).map(seconds),
             disk: self.disk(),
         }
     }
 
-    async fn outbox(&self) -> Option<[Backlog; 2]> {
+    async fn outbox(&self) -> Option<Outbox> {
         let mut last = self.outbox.lock().await;
-        if let Some((at, lanes)) = &*last
+        if let Some((at, mails)) = &*last
             && at.elapsed() < FRESH
         {
-            return Some(*lanes);
+            return Some(*mails);
         }
         let now = self.app.clock.now();
-        let looked: Result<_, Error> = self.app.db.read(move |tx| mails::backlog(tx, now)).await;
-        match looked {
-            Ok(lanes) => Some(last.insert((Instant::now(), lanes)).1),
+        match self.app.db.read(move |tx| Outbox::look(tx, now)).await {
+            Ok(mails) => Some(last.insert((Instant::now(), mails)).1),
             Err(error) => {
                 tracing::warn!(%error, "metrics: the outbox cannot be looked at");
                 None
@@ -99,6 +121,6 @@ impl Watched {
     }
 }
 
-fn seconds(at: crate::clock::Millis) -> f64 {
+fn seconds(at: Millis) -> f64 {
     at.0 as f64 / 1000.0
 }

@@ -98,6 +98,25 @@ fn metrics(port: u16) -> String {
     body
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn mails_that_wait_for_a_person_are_counted() {
+    let (port, nobody) = (free_port(), free_port());
+    let doorkey = Doorkey::start(&[
+        ("DOORKEY_METRICS_LISTEN", &format!("127.0.0.1:{port}")),
+        ("DOORKEY_SMTP_URL", &format!("smtp://127.0.0.1:{nobody}?tls=none")),
+        ("DOORKEY_MAIL_FROM", "RFS <support@rfs.example>"),
+    ]);
+    let program = doorkey.program("technician");
+    program.open_ticket("ana@cafe-lumen.example", "Alarm", "It beeps.").await;
+    let queued = doorkey.cli(&["outbox", "list", "--state", "queued"]);
+    let id = queued["items"][0]["id"].as_str().expect("a mail").to_owned();
+    doorkey.cli(&["outbox", "give-up", &id]);
+    wait_for("the mail to be counted", || {
+        let now = parse(&metrics(port));
+        (sum(&now, "doorkey_outbox_stuck_mails", &["failed"]) == 1.0).then_some(())
+    });
+}
+
 /// A server whose metrics are on a port of their own.
 fn start() -> (Doorkey, u16) {
     let port = free_port();
@@ -148,6 +167,8 @@ async fn numbers_move_and_say_nothing_of_people() {
     assert!(grown("doorkey_db_writes_total", &[]) > 0.0);
     assert_eq!(grown("doorkey_link_requests_total", &["accepted"]), 1.0);
     assert_eq!(sum(&after, "doorkey_outbox_mails", &["due"]), 0.0);
+    assert_eq!(sum(&after, "doorkey_outbox_stuck_mails", &["failed"]), 0.0);
+    assert_eq!(sum(&after, "doorkey_outbox_stuck_mails", &["held"]), 0.0);
     assert!(sum(&after, "doorkey_job_last_success_timestamp_seconds", &["\"mails\""]) > 1.6e9);
     assert!(sum(&after, "doorkey_build_info", &[env!("CARGO_PKG_VERSION")]) == 1.0);
     assert!(sum(&after, "doorkey_disk_free_bytes", &[]) > 0.0);
