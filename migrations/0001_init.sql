@@ -65,6 +65,7 @@ CREATE TABLE tickets (
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,               -- the last thing the customer can see
   staff_at BIGINT NOT NULL,                 -- the last visible thing that was not the customer's own
+  customer_last BOOLEAN NOT NULL,           -- the last visible words are the customer's
   last_entry BIGINT NOT NULL,               -- id of the newest entry, internal ones included
   version BIGINT NOT NULL,                  -- grows with everything the customer can see
   CHECK (status <> 'resolved' OR (resolution IS NOT NULL AND resolved_at IS NOT NULL))
@@ -79,6 +80,7 @@ CREATE INDEX tickets_by_priority ON tickets (priority DESC, updated_at DESC, id 
 CREATE INDEX tickets_by_category ON tickets (category, updated_at DESC, id DESC);
 CREATE INDEX tickets_by_status_and_creation ON tickets (status, created_at DESC, id DESC);
 CREATE INDEX tickets_by_status_and_priority ON tickets (status, priority DESC, updated_at DESC, id DESC);
+CREATE INDEX tickets_with_customers_word ON tickets (status, updated_at DESC, id DESC) WHERE customer_last;
 CREATE INDEX tickets_to_close ON tickets (resolved_at, id) WHERE resolved_at IS NOT NULL;
 
 -- What happened to a ticket, in the order in which it happened: ids grow along a timeline.
@@ -117,6 +119,28 @@ CREATE TABLE ticket_counts (
   status TEXT NOT NULL,
   tickets BIGINT NOT NULL CHECK (tickets >= 0),
   PRIMARY KEY (customer_id, status)
+);
+
+-- How many tickets there are, for the desk. Each of these counts is the sum of its slots: a writer takes
+-- any slot that nobody holds, so that writers never wait for each other here. The number in one slot
+-- alone means nothing, and may be below zero. On SQLite, with its one writer, there is one slot.
+-- clustered
+CREATE TABLE desk_counts (
+  status TEXT NOT NULL,
+  customer_last BIGINT NOT NULL,            -- 1 if the last visible words are the customer's, or 0
+  assignee_id BIGINT NOT NULL,              -- 0: nobody is assigned
+  slot BIGINT NOT NULL,                     -- a number that nobody else drew
+  tickets BIGINT NOT NULL,
+  PRIMARY KEY (status, customer_last, assignee_id, slot)
+);
+
+-- How many tickets are resolved since which day, in slots as well.
+-- clustered
+CREATE TABLE resolved_counts (
+  day BIGINT NOT NULL,                      -- days since 1970 in UTC
+  slot BIGINT NOT NULL,
+  tickets BIGINT NOT NULL,
+  PRIMARY KEY (day, slot)
 );
 
 -- When a customer last opened a ticket: what is newer is marked as new. Apart from the ticket,

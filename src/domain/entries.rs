@@ -230,6 +230,12 @@ fn advance(ticket: &mut Ticket, entry: &Entry) {
     }
     ticket.version += 1;
     ticket.note_count += i64::from(matches!(entry.kind, Kind::Note | Kind::Reply));
+    match entry.kind {
+        // What a ticket begins with is what the customer said.
+        Kind::Created | Kind::Reply => ticket.customer_last = true,
+        Kind::Note | Kind::Resolution => ticket.customer_last = false,
+        Kind::StatusChanged | Kind::Assigned => {}
+    }
     if matches!(entry.by, By::Staff | By::Program) {
         ticket.staff_at = ticket.updated_at;
     }

@@ -157,7 +157,8 @@ pub fn add(tx: &mut Tx<'_>, histories: &[History]) -> Result<(), Error> {
         .collect();
     reads.sort_unstable();
     store::bulk::reads(tx, reads.into_iter())?;
-    Ok(store::bulk::counts(tx, &counts(histories))?)
+    store::bulk::counts(tx, &counts(histories))?;
+    tickets::count_many(tx, histories.iter().map(History::ticket))
 }
 
 /// By customer and status: how many tickets. In the order of their keys, so that two processes

@@ -11,6 +11,7 @@ pub mod backups;
 pub mod codes;
 pub mod customer_import;
 pub mod customers;
+pub mod dashboard;
 pub mod email;
 pub mod entries;
 pub mod events;

@@ -4,11 +4,10 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::entries::{self, Draft, Entry, Kind, Visibility};
 use crate::domain::idempotency::{self, Key};
-use crate::domain::tickets::take;
+use crate::domain::tickets::{Standing, save, take};
 use crate::domain::{Actor, mails};
 use crate::error::Error;
 use crate::ids::Reference;
-use crate::store;
 
 /// A note to add; the text was read with [`crate::domain::text::parse`].
 #[derive(Clone, Debug)]
@@ -38,13 +37,14 @@ pub fn add(
     if let Some(first) = idempotency::entry_before(tx, key, ticket.id)? {
         return Ok(first);
     }
+    let before = Standing::of(&ticket);
     let draft = Draft {
         visibility: note.visibility,
         body: Some(note.body.clone()),
         ..Draft::new(Kind::Note)
     };
     let entry = entries::record(tx, &mut ticket, actor, draft, now)?;
-    store::tickets::update(tx, &ticket)?;
+    save(tx, before, &ticket)?;
     idempotency::keep_entry(tx, key, ticket.id, entry.id, now)?;
     if note.notify && note.visibility == Visibility::Public {
         mails::note_added(tx, &ticket, actor, &note.body, now)?;

@@ -5,11 +5,10 @@ use crate::db::Tx;
 use crate::domain::access::Viewer;
 use crate::domain::entries::{self, Draft, Entry, Kind};
 use crate::domain::idempotency::{self, Key};
-use crate::domain::tickets::{Status, move_to, take};
+use crate::domain::tickets::{Standing, Status, move_to, save, take};
 use crate::domain::{Rules, mails};
 use crate::error::Error;
 use crate::ids::Reference;
-use crate::store;
 
 /// A reply to add; the text was read with [`crate::domain::text::parse`].
 #[derive(Clone, Debug)]
@@ -43,12 +42,13 @@ pub fn add(
     if ticket.status == Status::Closed {
         return Err(Error::TicketClosed);
     }
+    let before = Standing::of(&ticket);
     let draft = Draft { body: Some(reply.body.clone()), ..Draft::new(Kind::Reply) };
     let entry = entries::record(tx, &mut ticket, &actor, draft, now)?;
     if ticket.status == Status::Resolved && rules.reopen_on_reply {
         move_to(tx, &mut ticket, &actor, Status::Open, now)?;
     }
-    store::tickets::update(tx, &ticket)?;
+    save(tx, before, &ticket)?;
     idempotency::keep_entry(tx, key, ticket.id, entry.id, now)?;
     if reply.notify {
         mails::customer_replied(tx, rules, &ticket, &reply.body, now)?;

@@ -67,6 +67,7 @@ pub fn tickets<'a>(
             ticket.created_at.into(),
             ticket.updated_at.into(),
             ticket.staff_at.into(),
+            ticket.customer_last.into(),
             ticket.last_entry.into(),
             ticket.version.into(),
         ]);
@@ -87,6 +88,7 @@ pub fn tickets<'a>(
         "created_at",
         "updated_at",
         "staff_at",
+        "customer_last",
         "last_entry",
         "version",
     ];

@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod bulk;
 pub mod customers;
 pub mod deliveries;
+pub mod desk_counts;
 pub mod entries;
 pub mod events;
 pub mod idempotency;

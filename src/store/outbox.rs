@@ -264,3 +264,12 @@ pub fn count(tx: &mut Tx<'_>, state: MailState) -> Result<i64, DbError> {
         params![state.as_str(), COUNTED],
     )
 }
+
+/// How many mails were given up since `since` and keep what they say, counted up to `most`.
+pub fn count_failed_since(tx: &mut Tx<'_>, since: Millis, most: i64) -> Result<i64, DbError> {
+    tx.one(
+        "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'failed' AND content IS NOT NULL \
+           AND settled_at >= $1 LIMIT $2) AS failed",
+        params![since, most],
+    )
+}

@@ -10,7 +10,8 @@ use crate::params;
 /// What [`Ticket`] is read from, by every statement that reads one.
 pub(super) const COLUMNS: &str = "t.id, t.reference, t.subject, t.description, t.status, t.priority, \
      t.category, c.id, c.email, c.name, s.id, s.email, s.name, t.resolution, t.resolved_at, \
-     t.note_count, t.created_at, t.updated_at, t.staff_at, t.last_entry, t.version";
+     t.note_count, t.created_at, t.updated_at, t.staff_at, t.customer_last, t.last_entry, \
+     t.version";
 pub(super) const TABLES: &str = "tickets t JOIN customers c ON c.id = t.customer_id \
      LEFT JOIN staff s ON s.id = t.assignee_id";
 
@@ -43,8 +44,9 @@ impl FromRow for Ticket {
             created_at: row.get(16)?,
             updated_at: row.get(17)?,
             staff_at: row.get(18)?,
-            last_entry: row.get(19)?,
-            version: row.get(20)?,
+            customer_last: row.get(19)?,
+            last_entry: row.get(20)?,
+            version: row.get(21)?,
         })
     }
 }
@@ -66,8 +68,8 @@ pub fn insert(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<bool, DbError> {
     let added = tx.run(
         "INSERT INTO tickets (id, reference, customer_id, assignee_id, subject, description, priority, \
            category, status, resolution, resolved_at, note_count, created_at, updated_at, staff_at, \
-           last_entry, version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+           customer_last, last_entry, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
          ON CONFLICT (reference) DO NOTHING",
         params![
             ticket.id,
@@ -85,6 +87,7 @@ pub fn insert(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<bool, DbError> {
             ticket.created_at,
             ticket.updated_at,
             ticket.staff_at,
+            ticket.customer_last,
             ticket.last_entry,
             ticket.version
         ],
@@ -97,7 +100,7 @@ pub fn update(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<(), DbError> {
     tx.run(
         "UPDATE tickets SET assignee_id = $2, subject = $3, priority = $4, category = $5, status = $6, \
            resolution = $7, resolved_at = $8, note_count = $9, updated_at = $10, staff_at = $11, \
-           last_entry = $12, version = $13 WHERE id = $1",
+           customer_last = $12, last_entry = $13, version = $14 WHERE id = $1",
         params![
             ticket.id,
             ticket.assignee.as_ref().map(|person| person.id),
@@ -110,6 +113,7 @@ pub fn update(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<(), DbError> {
             ticket.note_count,
             ticket.updated_at,
             ticket.staff_at,
+            ticket.customer_last,
             ticket.last_entry,
             ticket.version
         ],

@@ -146,6 +146,17 @@ fn generated_rows_keep_every_promise() {
         "SELECT customer_id, status, tickets FROM ticket_counts ORDER BY customer_id, status",
     );
     assert_eq!(kept, counted);
+    let desk = |from: &str, last: &str, count: &str| {
+        let key = format!("status || CASE WHEN {last} THEN 'c' ELSE 's' END");
+        let who = "COALESCE(assignee_id, 0)";
+        let sql = format!("SELECT {key}, {who}, {count} FROM {from} GROUP BY 1, 2 ORDER BY 1, 2");
+        rows::<(String, i64, i64)>(&doorkey, &sql)
+    };
+    let sum = "CAST(sum(tickets) AS BIGINT)";
+    assert_eq!(
+        desk("desk_counts", "customer_last = 1", sum),
+        desk("tickets", "customer_last", "count(*)")
+    );
     let texts = rows::<(String, String, String)>(
         &doorkey,
         "SELECT t.reference || chr || t.subject || chr || t.description, s.text, t.reference \

@@ -22,6 +22,7 @@ mod cli;
 mod company_api;
 mod copy;
 mod customer_import;
+mod dashboard;
 mod edge;
 mod events;
 mod generate;

@@ -15,7 +15,9 @@ use doorkey::domain::staff::{self, Role};
 use doorkey::domain::tickets::{self, Change, DeskQuery, ListFilter, NewTicket, Sort, Status};
 use doorkey::domain::transfer::{self, Assembler};
 use doorkey::domain::webhooks::{self, NewWebhook, WebhookChange};
-use doorkey::domain::{Actor, api_keys, backups, codes, customers, events, health, mails};
+use doorkey::domain::{
+    Actor, api_keys, backups, codes, customers, dashboard, events, health, mails,
+};
 use doorkey::error::Error;
 use doorkey::ids::{self, Reference, Token};
 use doorkey::jobs;
@@ -180,6 +182,9 @@ async fn everybody_looks(app: &TestApp) {
         cursor: None,
         limit: 20,
     };
+    let now = app.now();
+    let seen: Result<_, Error> = app.db.read(move |tx| dashboard::look(tx, 1, now)).await;
+    assert_eq!(seen.unwrap().unfinished, 0);
     let looked = viewer.clone();
     let page = app.db.read(move |tx| tickets::list_for_customer(tx, &looked, &filter)).await;
     let page = page.map_err(|error: Error| error).unwrap();

@@ -496,6 +496,7 @@ async fn counted_is_stored(app: &TestApp) {
     let last = "SELECT COUNT(*) FROM tickets t WHERE t.last_entry <> \
         (SELECT MAX(e.id) FROM entries e WHERE e.ticket_id = t.id)";
     assert_eq!(app.number(last).await, 0, "newest entries");
+    crate::dashboard::desk_counts_agree(app).await;
 }
 
 async fn take(

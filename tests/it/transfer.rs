@@ -145,16 +145,20 @@ async fn computed(app: &TestApp) -> Vec<String> {
         "staff_at",
     ];
     let columns = columns.map(text).join(" || '|' || ");
-    let tickets = format!("SELECT {columns} FROM tickets t ORDER BY reference");
+    let last = "CASE WHEN t.customer_last THEN '|customer' ELSE '|staff' END";
+    let tickets = format!("SELECT {columns} || {last} FROM tickets t ORDER BY reference");
     let searched = "SELECT t.reference || '|' || s.text || '|' || CASE WHEN s.is_public THEN 'p' ELSE 'i' END \
         FROM search_texts s JOIN tickets t ON t.id = s.ticket_id AND t.customer_id = s.customer_id \
         ORDER BY t.reference, s.entry_id";
     let counted = "SELECT c.email || '|' || n.status || '|' || CAST(n.tickets AS TEXT) \
         FROM ticket_counts n JOIN customers c ON c.id = n.customer_id WHERE n.tickets > 0 \
         ORDER BY c.email, n.status";
+    let desk = "SELECT d.status || '|' || COALESCE(s.email, '-') || '|' || CAST(sum(d.tickets) AS TEXT) \
+        FROM desk_counts d LEFT JOIN staff s ON s.id = d.assignee_id \
+        GROUP BY d.status, s.email HAVING sum(d.tickets) <> 0 ORDER BY d.status, s.email";
     let found = "SELECT email || '|' || search FROM customers ORDER BY email";
     let mut all: Vec<String> = Vec::new();
-    for query in [tickets.as_str(), searched, counted, found] {
+    for query in [tickets.as_str(), searched, counted, desk, found] {
         all.extend(app.column::<String>(query).await);
     }
     all

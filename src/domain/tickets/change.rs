@@ -6,11 +6,10 @@ use crate::domain::email::Email;
 use crate::domain::entries::{self, Draft, Kind};
 use crate::domain::events::{self, Changes};
 use crate::domain::tickets::create::{check_category, index};
-use crate::domain::tickets::{Priority, Status, Ticket, find};
+use crate::domain::tickets::{Priority, Standing, Status, Ticket, find, save};
 use crate::domain::{Actor, Rules, mails, staff};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::Reference;
-use crate::store;
 
 /// What is to change; what is `None` stays.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +42,7 @@ pub fn change(
     now: Millis,
 ) -> Result<Ticket, Error> {
     let mut ticket = find::take(tx, actor, reference)?;
-    let before = ticket.status;
+    let (before, standing) = (ticket.status, Standing::of(&ticket));
     change_fields(tx, rules, &mut ticket, actor, change, now)?;
     let assigned = change_assignee(tx, &mut ticket, actor, change.assignee.as_ref(), now)?;
     if let Some(status) = change.status.filter(|&status| status != before) {
@@ -52,7 +51,7 @@ pub fn change(
         }
         move_to(tx, &mut ticket, actor, status, now)?;
     }
-    store::tickets::update(tx, &ticket)?;
+    save(tx, standing, &ticket)?;
     if change.notify && assigned {
         mails::ticket_assigned(tx, &ticket, actor, now)?;
     }
@@ -75,11 +74,10 @@ pub fn resolve(
     now: Millis,
 ) -> Result<Ticket, Error> {
     let mut ticket = find::take(tx, actor, reference)?;
-    let from = ticket.status;
+    let before = Standing::of(&ticket);
     let draft = settle(&mut ticket, resolution, now)?;
-    recount(tx, &ticket, from)?;
     entries::record(tx, &mut ticket, actor, draft, now)?;
-    store::tickets::update(tx, &ticket)?;
+    save(tx, before, &ticket)?;
     if notify {
         mails::ticket_resolved(tx, &ticket, resolution, now)?;
     }
@@ -94,9 +92,7 @@ pub(in crate::domain) fn move_to(
     to: Status,
     now: Millis,
 ) -> Result<(), Error> {
-    let from = ticket.status;
     let draft = turn(ticket, to)?;
-    recount(tx, ticket, from)?;
     entries::record(tx, ticket, actor, draft, now)?;
     Ok(())
 }
@@ -131,21 +127,6 @@ pub(in crate::domain) fn settle(
     ticket.resolved_at = Some(now);
     let body = Some(resolution.to_owned());
     Ok(Draft { body, from: Some(from), to: Some(to), ..Draft::new(Kind::Resolution) })
-}
-
-/// Counts a ticket that was `from` as what it is now.
-pub(in crate::domain) fn recount(
-    tx: &mut Tx<'_>,
-    ticket: &Ticket,
-    from: Status,
-) -> Result<(), Error> {
-    // Always in the same order, so that two tickets of one customer cannot wait for each other.
-    let mut counts = [(from, -1), (ticket.status, 1)];
-    counts.sort_unstable_by_key(|(status, _)| status.as_str());
-    for (status, change) in counts {
-        store::tickets::count(tx, ticket.customer.id, status, change)?;
-    }
-    Ok(())
 }
 
 fn change_fields(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::tickets::change::move_to;
-use crate::domain::tickets::{Status, find};
+use crate::domain::tickets::{Standing, Status, find, save};
 use crate::domain::{Actor, Rules};
 use crate::error::Error;
 use crate::store;
@@ -27,8 +27,9 @@ pub fn close_due(tx: &mut Tx<'_>, rules: &Rules, now: Millis) -> Result<bool, Er
         // Another process or a reply may have been first; it may even be resolved anew.
         let still_due = ticket.resolved_at.is_some_and(|at| at <= before);
         if still_due && ticket.status == Status::Resolved {
+            let before = Standing::of(&ticket);
             move_to(tx, &mut ticket, &Actor::System, Status::Closed, now)?;
-            store::tickets::update(tx, &ticket)?;
+            save(tx, before, &ticket)?;
         }
     }
     Ok(i64::try_from(due.len()).is_ok_and(|count| count == BATCH))

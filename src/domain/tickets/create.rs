@@ -6,7 +6,7 @@ use crate::domain::customers::{self, NewCustomer};
 use crate::domain::email::Email;
 use crate::domain::entries::{self, Draft, Kind};
 use crate::domain::idempotency::{self, Key};
-use crate::domain::tickets::{Person, Priority, Status, Ticket};
+use crate::domain::tickets::{Person, Priority, Status, Ticket, count_new};
 use crate::domain::{Actor, Rules, mails, staff, text};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::{self, Reference};
@@ -53,13 +53,13 @@ pub fn create(
     let customer = customers::find_or_create(tx, &new.customer, now)?;
     let customer = Person { id: customer.id, email: customer.email, name: customer.name };
     let mut ticket = insert(tx, id, new, customer, assignee, now)?;
-    store::tickets::count(tx, ticket.customer.id, Status::Open, 1)?;
     index(tx, &ticket)?;
     entries::record(tx, &mut ticket, actor, Draft::new(Kind::Created), now)?;
     if let Some(technician) = ticket.assignee.clone() {
         entries::record(tx, &mut ticket, actor, Draft::assigned(Some(technician.name)), now)?;
     }
     store::tickets::update(tx, &ticket)?;
+    count_new(tx, &ticket)?;
     if new.notify {
         mails::ticket_created(tx, &ticket, now)?;
         mails::ticket_assigned(tx, &ticket, actor, now)?;
@@ -117,6 +117,7 @@ pub(in crate::domain) fn begin(
         created_at: now,
         updated_at: now,
         staff_at: now,
+        customer_last: true,
         last_entry: 0,
         version: 1,
     }

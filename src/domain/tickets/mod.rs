@@ -5,15 +5,17 @@ mod close;
 mod create;
 mod find;
 mod list;
+mod standing;
 
 pub use change::{Change, change, resolve};
-pub(in crate::domain) use change::{move_to, recount, settle, turn};
+pub(in crate::domain) use change::{move_to, settle, turn};
 pub use close::close_due;
 pub use create::{NewTicket, create};
 pub(in crate::domain) use create::{begin, index, insert_named, search_text};
 pub(in crate::domain) use find::take;
 pub use find::{detail, find, is_earlier, timeline, version};
 pub use list::{DeskQuery, ListFilter, counts, is_own_cursor, list, list_for_customer};
+pub(in crate::domain) use standing::{Standing, count_many, count_new, day, save};
 
 use crate::clock::Millis;
 use crate::domain::email::Email;
@@ -172,6 +174,8 @@ pub struct Ticket {
     pub updated_at: Millis,
     /// When staff last did something the customer can see.
     pub staff_at: Millis,
+    /// Whether the last words that the customer can see are their own: nobody has answered yet.
+    pub customer_last: bool,
     /// Id of the newest entry, internal ones included.
     pub last_entry: i64,
     /// Grows with everything the customer can see.

@@ -9,7 +9,9 @@ use super::parse::TicketItem;
 use crate::clock::Millis;
 use crate::domain::Actor;
 use crate::domain::entries::{self, By, Entry, Kind, Visibility};
-use crate::domain::tickets::{Person, Status, Ticket, index, insert_named, recount, take};
+use crate::domain::tickets::{
+    Person, Standing, Status, Ticket, count_new, index, insert_named, save, take,
+};
 use crate::error::{Error, FieldCode, FieldError, LineError};
 use crate::ids::{self, Reference};
 use crate::store;
@@ -99,7 +101,8 @@ pub(super) fn add(importing: &mut Importing<'_, '_>, whole: &Whole) -> Result<Re
         append(importing, &mut ticket, entry)?;
     }
     settle(importing, &mut ticket, whole)?;
-    store::tickets::count(importing.tx, ticket.customer.id, ticket.status, 1)?;
+    store::tickets::update(importing.tx, &ticket)?;
+    count_new(importing.tx, &ticket)?;
     keep(importing, &ticket, whole)?;
     Ok(ticket.reference)
 }
@@ -113,7 +116,7 @@ pub(super) fn grow(
 ) -> Result<(), Error> {
     let item = &whole.ticket;
     let mut ticket = take(importing.tx, &Actor::System, &ticket.reference)?;
-    let before = ticket.status;
+    let before = Standing::of(&ticket);
     let assignee = assignee(importing, item)?;
     if ticket.subject != item.subject {
         ticket.subject.clone_from(&item.subject);
@@ -127,9 +130,7 @@ pub(super) fn grow(
         append(importing, &mut ticket, entry)?;
     }
     settle(importing, &mut ticket, whole)?;
-    if ticket.status != before {
-        recount(importing.tx, &ticket, before)?;
-    }
+    save(importing.tx, before, &ticket)?;
     keep(importing, &ticket, whole)
 }
 
@@ -152,6 +153,7 @@ fn begin(importing: &mut Importing<'_, '_>, item: &TicketItem) -> Result<Ticket,
         created_at: item.created_at,
         updated_at: item.created_at,
         staff_at: item.created_at,
+        customer_last: true,
         last_entry: 0,
         version: 1,
     })
@@ -163,9 +165,8 @@ fn assignee(importing: &mut Importing<'_, '_>, item: &TicketItem) -> Result<Opti
     Ok(staff.map(|staff| Person { id: staff.id, email: staff.email, name: staff.name }))
 }
 
-/// Saves the ticket and how it stands. What was imported is no news to the customer.
+/// Keeps how the ticket stands. What was imported is no news to the customer.
 fn keep(importing: &mut Importing<'_, '_>, ticket: &Ticket, whole: &Whole) -> Result<(), Error> {
-    store::tickets::update(importing.tx, ticket)?;
     store::reads::put(importing.tx, ticket.customer.id, ticket.id, ticket.updated_at)?;
     let stand = Stand {
         line_hash: whole.ticket.hash,
