@@ -12,6 +12,8 @@ DENY_VERSION=0.20.2
 TYPESCRIPT_VERSION=7.0.2
 AXE_VERSION=4.14.1
 STANDARDWEBHOOKS_VERSION=1.1.1
+CARGO_DEB_VERSION=3.8.0
+CYCLONEDX_VERSION=0.5.9
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
@@ -23,6 +25,22 @@ as_root() {
     else return 1
     fi
 }
+
+# Doorkey's version.
+version() { sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -1; }
+
+# The time that stands in packages, in seconds: that of the commit, so that who builds it again gets
+# the same.
+source_date() { echo "${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || date +%s)}"; }
+
+# program_papers BINARY FOLDER: the manual page and the completions that the program prints.
+program_papers() {
+    "$1" man > "$2/doorkey.1"
+    for shell in bash fish zsh; do "$1" completions "$shell" > "$2/doorkey.$shell"; done
+}
+
+# newest_glibc BINARY: the glibc that it needs at least.
+newest_glibc() { grep -aoE 'GLIBC_[0-9]+\.[0-9]+' "$1" | sort -uV | tail -1 | cut -d_ -f2; }
 
 # The directory of the newest PostgreSQL server programs; Debian keeps them off the PATH.
 postgres_bin() {
@@ -41,6 +59,11 @@ missing_packages() {
     postgres_bin >/dev/null || echo postgresql
     /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || echo python3-aiosmtpd
     command -v openssl >/dev/null || echo openssl
+    command -v curl >/dev/null || echo curl
+    /usr/bin/python3 -c 'import seccomp' 2>/dev/null || echo python3-seccomp
+    command -v systemd-analyze >/dev/null || echo systemd
+    [[ -x /usr/sbin/debootstrap ]] || echo debootstrap
+    command -v buildah >/dev/null || echo buildah
     [[ -x /usr/bin/pebble && -x /usr/bin/pebble-challtestsrv ]] || echo pebble
     command -v cc >/dev/null || echo gcc
     command -v npm >/dev/null || echo npm
@@ -89,6 +112,28 @@ promtool_tool() {
     chmod +x "$tools/bin/promtool.part"
     mv "$tools/bin/promtool.part" "$tools/bin/promtool"
     rm -r "$tools/deb"
+}
+
+# debian_tool: the Debian of this machine as a folder of its own, with what our package depends on
+# downloaded and not installed. Tests copy it. Prints its path; nothing, and why, where there is none.
+debian_tool() {
+    local suite folder
+    suite=$(. /etc/os-release && [[ $ID = debian ]] && echo "$VERSION_CODENAME") \
+        || { say "this is no Debian; the tests of the package say so"; return 0; }
+    folder=$tools/debian-$suite
+    if [[ ! -e $folder ]]; then
+        [[ $(id -u) = 0 ]] || { say "not root; the tests of the package say so"; return 0; }
+        say "making a $suite in a folder (a minute)"
+        rm -rf "$folder.part"
+        mkdir -p "$tools"
+        debootstrap --variant=minbase "$suite" "$folder.part" > "$folder.log" 2>&1 \
+            && chroot "$folder.part" sh -ec 'apt-get clean; apt-get update -qq
+                apt-get install -qq --download-only --no-install-recommends ca-certificates adduser' \
+                >> "$folder.log" 2>&1 \
+            || { say "there is no Debian to be had: $(tail -1 "$folder.log")"; return 0; }
+        mv "$folder.part" "$folder"
+    fi
+    echo "$folder"
 }
 
 # npm_tools: tsc, axe-core and the library of Standard Webhooks under target/tools/node_modules.

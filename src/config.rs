@@ -1,4 +1,4 @@
-//! Settings: flag, then environment, then `doorkey.toml`, then default. The only reader of the
+//! Settings: flag, then environment, then the file, then default. The only reader of the
 //! environment.
 //!
 //! [`sources`] gathers what was written where, [`values`] says what each value may look like, and
@@ -188,8 +188,8 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// What the command line says: names of settings (`public_url`, `database.url`, or `config` for
-/// the file) and their values.
+/// What the command line says: names of settings (`public_url`, `database.url`, `config` for the
+/// file, or `config.fallback` for one that is read if it is there and no other is) and their values.
 pub type Flags = Vec<(&'static str, String)>;
 
 impl Default for Config {

@@ -16,6 +16,7 @@ pub mod demo;
 pub mod doctor;
 pub mod export;
 pub mod generate;
+pub mod health;
 pub mod import;
 pub mod import_lines;
 pub mod logs;
@@ -41,11 +42,16 @@ use crate::db::{DbError, Tx};
 use crate::domain::Rules;
 use crate::error::{Error, FieldCode, FieldError};
 
+/// Where the Debian package keeps the settings: whoever runs a command there means that house, in
+/// whichever folder they are.
+const SYSTEM_SETTINGS: &str = "/etc/doorkey/doorkey.toml";
+
 /// The customer support portal.
 #[derive(Debug, Parser)]
 #[command(name = "doorkey", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "Example:\n  doorkey serve --listen 127.0.0.1:8080\n\n\
-    Settings come from flags, then DOORKEY_… variables, then doorkey.toml.")]
+    Settings come from flags, then DOORKEY_… variables, then doorkey.toml in this folder, or else \
+    /etc/doorkey/doorkey.toml.")]
 struct Cli {
     #[command(flatten)]
     settings: Settings,
@@ -57,7 +63,7 @@ struct Cli {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Settings")]
 struct Settings {
-    /// The settings file [default: doorkey.toml, if it is there]
+    /// The settings file [default: doorkey.toml, or else /etc/doorkey/doorkey.toml, if it is there]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<String>,
     /// The database: sqlite:path or postgres://…
@@ -81,6 +87,7 @@ enum Command {
     Ticket(ticket::Args),
     ApiKey(api_key::Args),
     Doctor(doctor::Args),
+    Health(health::Args),
     Config(config::Args),
     Completions(completions::Args),
     Man(completions::ManArgs),
@@ -113,6 +120,7 @@ impl Command {
             Self::Ticket(args) => ticket::run(args, config).await,
             Self::ApiKey(args) => api_key::run(args, config).await,
             Self::Doctor(args) => doctor::run(args, config).await,
+            Self::Health(args) => health::run(args, config).await,
             Self::Config(args) => config::run(&args, &config),
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => completions::man(&args),
@@ -235,6 +243,9 @@ fn start(cli: Cli) -> Result<(), CliError> {
     }
     let mut flags = cli.command.flags();
     flags.extend(settings);
+    if !matches!(cli.command, Command::Demo(_)) {
+        flags.push(("config.fallback", SYSTEM_SETTINGS.to_owned()));
+    }
     let config = Config::of_process(flags)?;
     // What Doorkey writes is for its own eyes: tickets, notes, addresses.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);

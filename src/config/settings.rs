@@ -272,8 +272,9 @@ fn without_query_password(mut url: Url) -> String {
 pub fn markdown() -> String {
     let mut text = String::from(
         "# Settings\n\n\
-         A flag of the command counts first, then the environment, then `doorkey.toml` (or the file that\n\
-         `--config` or `DOORKEY_CONFIG` names), then the default. What is not a setting is an error.\n\
+         A flag of the command counts first, then the environment, then the file, then the default. The file\n\
+         is the one that `--config` or `DOORKEY_CONFIG` names, or else `doorkey.toml` in the working directory,\n\
+         or else `/etc/doorkey/doorkey.toml`. What is not a setting is an error.\n\
          `doorkey config` shows what holds and where it was said. In the file, `mail.from` is `from`\n\
          under `[mail]`. Lists are written with commas in the environment. Where a secret may stand,\n\
          `…_FILE` names a file that holds it.\n\n\

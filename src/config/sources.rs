@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use toml::{Table, Value};
@@ -13,6 +14,8 @@ use super::{ConfigError, Flags};
 const FILE_VARIABLE: &str = "DOORKEY_CONFIG";
 /// Read when no other file is named, and only if it is there.
 const DEFAULT_FILE: &str = "doorkey.toml";
+/// The flag with the file that is read when there is neither; it need not be there.
+pub(super) const FALLBACK: &str = "config.fallback";
 /// Variables with this prefix belong to the test suite.
 const TEST_PREFIX: &str = "DOORKEY_TEST_";
 
@@ -36,10 +39,12 @@ impl Sources {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
         let mut sources = Self::default();
-        let mut file = None;
+        let (mut file, mut fallback) = (None, None);
         for (name, value) in flags {
             if name == "config" {
                 file = Some(value);
+            } else if name == FALLBACK {
+                fallback = Some(value);
             } else {
                 let flag = format!("--{}", name.replace(['.', '_'], "-"));
                 sources.put(name, flag, Value::String(value));
@@ -51,7 +56,11 @@ impl Sources {
             .collect();
         let file = file.or_else(|| environment.get(FILE_VARIABLE).cloned());
         sources.read_environment(environment);
-        sources.read_file(file.as_deref());
+        let defaults = [Some(DEFAULT_FILE), fallback.as_deref()];
+        let is_there = |path: &&str| Path::new(path).try_exists().unwrap_or(true);
+        if let Some(file) = file.as_deref().or(defaults.into_iter().flatten().find(is_there)) {
+            sources.read_file(file);
+        }
         sources
     }
 
@@ -90,13 +99,15 @@ impl Sources {
         self.complain(format!("{variable} is not a setting; did you mean {nearest}?"));
     }
 
-    fn read_file(&mut self, named: Option<&str>) {
-        let path = named.unwrap_or(DEFAULT_FILE);
-        if named.is_none() && !Path::new(path).exists() {
-            return;
-        }
+    fn read_file(&mut self, path: &str) {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return self.complain(format!(
+                    "{path}: cannot read it: {error}; run the command as root or as the user that \
+                     may, for example: sudo -u doorkey doorkey …"
+                ));
+            }
             Err(error) => return self.complain(format!("{path}: cannot read it: {error}")),
         };
         match text.parse::<Table>() {

@@ -53,6 +53,55 @@ fn a_flag_beats_the_environment_and_that_beats_the_file() {
 }
 
 #[test]
+fn the_fallback_counts_only_where_no_file_is_named() {
+    let (_first, named) = file("[brand]\nname = 'named'\n");
+    let (_second, fallback) = file("[brand]\nname = 'fallback'\nphone = '1'\n");
+    let load = |flags: &[(&'static str, &str)]| {
+        let flags = flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Config::load(flags, []).expect("settings").brand
+    };
+    let both = load(&[("config", &named), ("config.fallback", &fallback)]);
+    assert_eq!((both.name.as_str(), both.phone), ("named", None));
+    let alone = load(&[("config.fallback", &fallback)]);
+    assert_eq!(alone.name, "fallback");
+    assert_eq!(load(&[("config.fallback", "/nowhere/doorkey.toml")]).name, "RFS");
+}
+
+/// What an operator changes in /etc/doorkey/doorkey.toml: the lines marked (1) to (5).
+#[test]
+fn five_lines_of_the_packages_file_are_all_that_is_needed() {
+    let text = include_str!("../../packaging/debian/doorkey.toml");
+    let names = ["public_url", "listen", "enabled", "smtp_url", "from"];
+    let mut edited = 0;
+    let lines: Vec<&str> = text
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting) if names.iter().any(|name| setting.starts_with(&format!("{name} ="))) => {
+                edited += 1;
+                setting
+            }
+            _ => line,
+        })
+        .collect();
+    assert_eq!(edited, 5);
+    let (_folder, path) = file(&lines.join("\n"));
+    let config = Config::load(vec![("config", path)], []).expect("settings");
+    assert_eq!(config.server.public_url.as_str(), "https://support.example.com");
+    assert_eq!(config.server.listen.to_string(), "0.0.0.0:443");
+    assert_eq!(config.data_dir, PathBuf::from("/var/lib/doorkey"));
+    assert!(config.acme.enabled && config.mail.smtp_url.is_some());
+    // Every other line that is commented out is a setting too.
+    let all = text.lines().map(|line| line.strip_prefix('#').filter(is_setting).unwrap_or(line));
+    let (_folder, path) = file(&all.collect::<Vec<_>>().join("\n"));
+    Config::load(vec![("config", path)], []).expect("settings");
+}
+
+fn is_setting(line: &&str) -> bool {
+    line.split_once(" = ")
+        .is_some_and(|(name, _)| name.bytes().all(|b| b == b'_' || b.is_ascii_lowercase()))
+}
+
+#[test]
 fn the_file_holds_lists_numbers_and_cards() {
     let (_folder, path) = file(
         "trusted_proxies = ['10.0.0.0/8', '::1']\n\

@@ -3,12 +3,16 @@
 //! Reads run on the thread that asks, over connections that cannot write: a joined read takes
 //! some 30 µs, less than handing it to another thread would. Writes go to [`super::writer`].
 
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ffi};
+use rustix::process::geteuid;
 use tokio::sync::Semaphore;
 
 use crate::clock::Deadline;
@@ -67,6 +71,7 @@ impl Sqlite {
             return Err(DbError::Bug(format!("SQLite {version} is too old; 3.51.3 is needed")));
         }
         make_folder(path)?;
+        give_to_owner(path)?;
         let writer = Writer::start(open_writer(path, settings.wait)?, settings.wait)?;
         let sqlite = Self {
             path: path.to_owned(),
@@ -199,6 +204,22 @@ fn make_folder(path: &Path) -> Result<(), DbError> {
     builder
         .create(folder)
         .map_err(|error| DbError::Unavailable(format!("{}: {error}", folder.display())))
+}
+
+/// What root makes in another user's folder is given to that user, as SQLite itself does with the
+/// files beside a database: a command that root runs must not lock `serve` out.
+fn give_to_owner(path: &Path) -> Result<(), DbError> {
+    let folder = path.parent().and_then(|folder| folder.metadata().ok());
+    let Some(folder) = folder.filter(|folder| geteuid().is_root() && folder.uid() != 0) else {
+        return Ok(());
+    };
+    // A link that somebody laid here is no new file, so nothing else can be given away.
+    match File::options().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(file) => fchown(file, Some(folder.uid()), Some(folder.gid())),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+    .map_err(|error| DbError::Unavailable(format!("{}: {error}", path.display())))
 }
 
 fn open_writer(path: &Path, wait: Duration) -> Result<Connection, DbError> {

@@ -2,6 +2,7 @@
 //!
 //! This is the one place from which Doorkey calls an address that somebody typed.
 
+pub mod own;
 pub mod payload;
 pub mod post;
 pub mod reach;

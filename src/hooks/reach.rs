@@ -16,7 +16,7 @@ use super::post;
 use crate::clock::Millis;
 
 /// From the first packet to the last byte.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How much of an answer is read.
 const BODY_MAX: usize = 4096;
 
@@ -56,7 +56,7 @@ async fn ask(url: &Url) -> Result<Reached, String> {
     exchange(url, secure.map_err(|error| format!("TLS failed: {error}"))?).await
 }
 
-async fn exchange<S>(url: &Url, stream: S) -> Result<Reached, String>
+pub(super) async fn exchange<S>(url: &Url, stream: S) -> Result<Reached, String>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {

@@ -1,9 +1,9 @@
-//! Room on the disk, files that others may read, certificates that end.
+//! Room on the disk, files that others may read, who looks, certificates that end.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, geteuid, getrlimit};
 
 use super::Finding;
 use crate::clock::{Clock, Millis};
@@ -23,6 +23,7 @@ pub(super) fn look(config: &Config, now: Millis) -> Vec<Finding> {
     places.dedup();
     let mut findings: Vec<Finding> = places.iter().map(|place| room(place)).collect();
     findings.extend(places.iter().filter_map(|place| privacy(place)));
+    findings.extend(user(&config.data_dir));
     findings.push(files());
     findings.extend(certificate(config, now));
     findings
@@ -69,6 +70,21 @@ fn privacy(place: &Path) -> Option<Finding> {
             "disk",
             format!("every user of this machine may look into {}", place.display()),
             format!("chmod o-rwx {}", place.display()),
+        )
+    })
+}
+
+/// Root may read what `serve` may not: its verdict is worth little.
+fn user(data_dir: &Path) -> Option<Finding> {
+    let owner = std::fs::metadata(data_dir).ok()?.uid();
+    (geteuid().is_root() && owner != 0).then(|| {
+        Finding::warning(
+            "user",
+            format!(
+                "root looks at a house of another user, to whom {} belongs",
+                data_dir.display()
+            ),
+            "look as the user that serve runs as: sudo -u doorkey doorkey doctor",
         )
     })
 }

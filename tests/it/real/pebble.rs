@@ -1,6 +1,7 @@
 //! A real certificate authority that speaks ACME: Let's Encrypt's Pebble, with a name server of its
 //! own to which every name is this machine. It looks at what it asks for as the real one does.
 
+use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 
 use rustls::RootCertStore;
@@ -33,6 +34,16 @@ impl Pebble {
     /// Starts an authority that looks for texts on `http_port` and for certificates on `tls_port`
     /// and issues certificates for `seconds`. `None`, and the test skipped, where it is missing.
     pub async fn start(http_port: u16, tls_port: u16, seconds: u64) -> Option<Self> {
+        Self::start_for(Ipv4Addr::LOCALHOST, http_port, tls_port, seconds).await
+    }
+
+    /// As [`Self::start`], with every name being `address`.
+    pub async fn start_for(
+        address: Ipv4Addr,
+        http_port: u16,
+        tls_port: u16,
+        seconds: u64,
+    ) -> Option<Self> {
         if !have(&[PEBBLE, NAMES]) {
             return None;
         }
@@ -54,7 +65,7 @@ impl Pebble {
         std::fs::write(&file, config.to_string()).unwrap();
         let names = Process::start(
             Command::new(NAMES)
-                .args(["-dns01", &format!("127.0.0.1:{dns}"), "-defaultIPv4", "127.0.0.1"])
+                .args(["-dns01", &format!("127.0.0.1:{dns}"), "-defaultIPv4", &address.to_string()])
                 .args(["-defaultIPv6", "", "-http01", "", "-https01", "", "-tlsalpn01", ""])
                 .args(["-management", &format!("127.0.0.1:{}", free_port())])
                 .stdin(Stdio::null())
@@ -94,12 +105,18 @@ impl Pebble {
 
     /// The root under which it issues; another at each start.
     pub async fn root(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.root_pem().await.as_bytes()).unwrap()
+    }
+
+    /// The same as PEM.
+    pub async fn root_pem(&self) -> String {
         let mut stream = self.own.connect(self.management, &[]).await.unwrap();
         let request = "GET /roots/0 HTTP/1.0\r\nHost: localhost\r\n\r\n";
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
-        CertificateDer::from_pem_slice(&answer).unwrap()
+        let answer = String::from_utf8(answer).unwrap();
+        answer[answer.find("-----BEGIN").expect("a certificate")..].to_owned()
     }
 
     /// Ends it.

@@ -74,6 +74,9 @@ impl Smtp {
     /// User and password of the server's one account.
     pub const LOGIN: (&str, &str) = ("doorkey", "s3cret@mail");
 
+    /// A name that the certificate is good for, beside `localhost`.
+    pub const NAME: &str = "mail.example.com";
+
     /// Starts a server on a free port of loopback. `None`, and the test skipped, where the
     /// programs for it are missing.
     pub fn start() -> Option<Self> {
@@ -89,8 +92,13 @@ impl Smtp {
 
     /// The setting `DOORKEY_SMTP_URL` for this server.
     pub fn url(&self) -> String {
+        self.url_at("localhost")
+    }
+
+    /// The same under another name of this machine.
+    pub fn url_at(&self, host: &str) -> String {
         let (user, password) = Self::LOGIN;
-        format!("smtp://{user}:{}@localhost:{}", password.replace('@', "%40"), self.port)
+        format!("smtp://{user}:{}@{host}:{}", password.replace('@', "%40"), self.port)
     }
 
     /// The authority that signed the server's certificate.
@@ -173,7 +181,7 @@ impl Smtp {
     }
 }
 
-/// An authority and a certificate for `localhost` that it signed.
+/// An authority and a certificate for `localhost` and [`Smtp::NAME`] that it signed.
 fn make_certificate(folder: &Path) {
     let script = "
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
@@ -181,7 +189,7 @@ fn make_certificate(folder: &Path) {
             -addext 'basicConstraints=critical,CA:TRUE'
         openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
             -subj '/CN=localhost' -keyout key.pem -out request.pem
-        printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' > extensions
+        printf 'subjectAltName=DNS:localhost,DNS:mail.example.com,IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' > extensions
         openssl x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 \
             -extfile extensions -out cert.pem";
     let output = Command::new("sh").args(["-ec", script]).current_dir(folder).output().unwrap();
