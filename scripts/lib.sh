@@ -14,6 +14,8 @@ AXE_VERSION=4.14.1
 STANDARDWEBHOOKS_VERSION=1.1.1
 CARGO_DEB_VERSION=3.8.0
 CYCLONEDX_VERSION=0.5.9
+# What it stands on is pinned in schemathesis.txt.
+SCHEMATHESIS_VERSION=4.32.5
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
@@ -58,6 +60,7 @@ missing_packages() {
     [[ -x /usr/bin/chromedriver ]] || echo chromium-driver
     postgres_bin >/dev/null || echo postgresql
     /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || echo python3-aiosmtpd
+    /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
     command -v openssl >/dev/null || echo openssl
     command -v curl >/dev/null || echo curl
     /usr/bin/python3 -c 'import seccomp' 2>/dev/null || echo python3-seccomp
@@ -145,6 +148,23 @@ npm_tools() {
     # shellcheck disable=SC2086 # several words on purpose
     npm install --prefix "$tools" --no-save --no-audit --no-fund --loglevel=error $wanted
     echo "$wanted" > "$tools/npm-versions"
+}
+
+# schemathesis_tool: schemathesis with everything it needs in an environment of its own, under
+# target/tools/schemathesis.
+schemathesis_tool() {
+    local pins=$root/scripts/schemathesis.txt folder=$tools/schemathesis wanted
+    wanted="$SCHEMATHESIS_VERSION $(cksum < "$pins")"
+    [[ $(cat "$folder/installed" 2>/dev/null) = "$wanted" ]] && return 0
+    say "installing schemathesis $SCHEMATHESIS_VERSION"
+    rm -rf "$folder"
+    # Debian's own Python: one on the PATH before it may come without a venv.
+    {
+        /usr/bin/python3 -m venv "$folder" \
+            && "$folder/bin/pip" install --quiet --disable-pip-version-check --no-input \
+                --constraint "$pins" "schemathesis==$SCHEMATHESIS_VERSION"
+    } || { say "schemathesis cannot be had; its test says so"; rm -rf "$folder"; return 0; }
+    echo "$wanted" > "$folder/installed"
 }
 
 export PATH=$tools/bin:$PATH

@@ -37,18 +37,7 @@ pub fn parse(
     typed: &str,
     length: RangeInclusive<usize>,
 ) -> Result<String, FieldError> {
-    let typed = typed.replace("\r\n", "\n").replace('\r', "\n");
-    // Before the end is trimmed: some control characters count as white space.
-    if let Some(bad) = typed.chars().find(|&letter| is_refused(letter)) {
-        return Err(FieldError::new(
-            field,
-            FieldCode::ControlCharacters,
-            format!(
-                "The text contains the control character U+{:04X}, which cannot be shown. Please remove it.",
-                u32::from(bad)
-            ),
-        ));
-    }
+    let typed = with_newlines(field, typed)?;
     let text = typed.trim_end().to_owned();
     let count = text.chars().count();
     if count > *length.end() {
@@ -71,6 +60,7 @@ pub fn parse_line(
     typed: &str,
     length: RangeInclusive<usize>,
 ) -> Result<String, FieldError> {
+    let typed = with_newlines(field, typed)?;
     let text = parse(field, typed.trim(), length)?;
     if text.contains(['\n', '\t', '\u{2028}', '\u{2029}']) {
         return Err(FieldError::new(
@@ -82,9 +72,21 @@ pub fn parse_line(
     Ok(text)
 }
 
+/// The text with `\n` for every newline, if it holds nothing that is refused. Asked before anything
+/// is trimmed: some control characters count as white space.
+fn with_newlines(field: &str, typed: &str) -> Result<String, FieldError> {
+    let typed = typed.replace("\r\n", "\n").replace('\r', "\n");
+    let Some(bad) = typed.chars().find(|&letter| is_refused(letter)) else { return Ok(typed) };
+    let message = format!(
+        "The text contains the control character U+{:04X}, which cannot be shown. Please remove it.",
+        u32::from(bad)
+    );
+    Err(FieldError::new(field, FieldCode::ControlCharacters, message))
+}
+
 /// White space, and what takes no room or looks like it: zero-width characters, directional
 /// marks, the soft hyphen and the Hangul fillers.
-pub(in crate::domain) fn is_invisible(letter: char) -> bool {
+pub fn is_invisible(letter: char) -> bool {
     letter.is_whitespace()
         || matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
@@ -92,7 +94,7 @@ pub(in crate::domain) fn is_invisible(letter: char) -> bool {
 }
 
 /// NUL, C0 except tab and newline, DEL, C1, and the 66 noncharacters.
-fn is_refused(letter: char) -> bool {
+pub fn is_refused(letter: char) -> bool {
     let code = u32::from(letter);
     (letter.is_control() && letter != '\n' && letter != '\t')
         || (0xFDD0..=0xFDEF).contains(&code)
@@ -176,6 +178,12 @@ mod tests {
         for broken in ["a\nb", "a\tb", "a\u{2028}b", "a\u{2029}b"] {
             assert!(parse_line("subject", broken, SUBJECT).is_err(), "{broken:?}");
         }
+        for around in ["\u{b}x", "x\u{c}", "\u{85}x", "x\0"] {
+            let error =
+                parse_line("subject", around, SUBJECT).expect_err("refused at the ends too");
+            assert_eq!(error.code, FieldCode::ControlCharacters, "{around:?}");
+        }
+        assert_eq!(parse_line("subject", "\r\n\tx\u{3000}\n", SUBJECT).as_deref(), Ok("x"));
     }
 
     #[test]

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::StatusCode;
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use hyper::Request;
@@ -140,9 +139,7 @@ async fn encrypt(
     if !first[0].is_ascii_alphabetic() {
         return tls.accept(stream).await;
     }
-    let words = "This address speaks HTTPS: write https:// in front of it.";
-    let problem = Problem::new(StatusCode::BAD_REQUEST, "https_only", words);
-    refuse(stream, wire::answer(&problem, &edge.headers)).await?;
+    refuse(stream, wire::answer(&Problem::https_only(), &edge.headers)).await?;
     Err(io::ErrorKind::InvalidData.into())
 }
 

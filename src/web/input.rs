@@ -31,6 +31,7 @@ const LIMIT_MAX: i64 = 100;
 #[derive(Debug)]
 pub struct Body {
     is_json: bool,
+    query: String,
     bytes: Bytes,
 }
 
@@ -45,21 +46,28 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = kind.is_some_and(is_json) && is_plain(request.headers());
+        let query = request.uri().query().unwrap_or_default().to_owned();
         let bytes = Bytes::from_request(request, state).await;
         Ok(Self {
             is_json,
+            query,
             bytes: bytes.map_err(|rejection| Problem::of_status(rejection.status()))?,
         })
     }
 }
 
 impl Body {
-    /// The body as the fields of a JSON object.
+    /// The body as the fields of a JSON object. What stands in the query string beside it is known
+    /// to nobody.
     pub fn json(&self) -> Result<Fields, Problem> {
         if !self.is_json {
             return Err(Problem::unsupported_media_type());
         }
-        Fields::json(&self.bytes)
+        let mut fields = Fields::json(&self.bytes)?;
+        let mut query = Fields::query(&self.query);
+        query.note_unknown();
+        fields.errors.append(&mut query.errors);
+        Ok(fields)
     }
 
     /// The bytes as they came, for the fingerprint that goes with an `Idempotency-Key`.

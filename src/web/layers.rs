@@ -152,7 +152,7 @@ impl Layers {
         }
         let (mut kept, mut size) = (Vec::new(), 0);
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| broken().because(error))?;
+            let frame = frame.map_err(|error| Problem::unreadable().because(error))?;
             let Some(bytes) = frame.data_ref() else { continue };
             size += bytes.len();
             if size > READ_ANYWAY {
@@ -197,10 +197,6 @@ impl Layers {
             headers.insert(HeaderName::from_static("x-request-id"), id);
         }
     }
-}
-
-fn broken() -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed", "The request's body cannot be read.")
 }
 
 /// Ends the connection after this answer: what the client may still send belongs to it.

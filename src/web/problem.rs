@@ -17,13 +17,89 @@ use crate::error::FieldError;
 /// When it is worth trying again where there was no room.
 pub const ROOM_RETRY: Duration = Duration::from_secs(2);
 
+/// Declares the codes, each with its status and its word, so that none can be left out of the
+/// description of the API.
+macro_rules! codes {
+    ($($(#[$about:meta])* $code:ident = $status:ident $word:literal;)*) => {
+        /// Which problem it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Code {
+            $($(#[$about])* $code,)*
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$code,)*];
+
+            /// A stable word for programs.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$code => $word,)*
+                }
+            }
+
+            /// The status it comes with.
+            pub fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$code => StatusCode::$status,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is no JSON object, or a name comes twice in it.
+    MalformedJson = BAD_REQUEST "malformed_json";
+    /// The request cannot be read. What a library refuses keeps the library's status.
+    Malformed = BAD_REQUEST "malformed";
+    /// Plain HTTP came to an address that speaks HTTPS.
+    HttpsOnly = BAD_REQUEST "https_only";
+    /// The link was good once; its time is over.
+    LinkExpired = UNAUTHORIZED "link_expired";
+    /// The link is missing, unknown, revoked, or its customer is no longer active.
+    LinkInvalid = UNAUTHORIZED "link_invalid";
+    /// The code is wrong, too old, used, or was tried too often.
+    CodeInvalid = UNAUTHORIZED "code_invalid";
+    /// The API key is missing, unknown or revoked.
+    KeyInvalid = UNAUTHORIZED "key_invalid";
+    /// The API key's role does not allow this.
+    Forbidden = FORBIDDEN "forbidden";
+    /// There is nothing here, or nothing that the asker may know of.
+    NotFound = NOT_FOUND "not_found";
+    /// The address exists, the method does not.
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed";
+    /// The body did not arrive in time.
+    RequestTimeout = REQUEST_TIMEOUT "request_timeout";
+    /// The ticket is closed, so a customer cannot reply.
+    TicketClosed = CONFLICT "ticket_closed";
+    /// A ticket of this status cannot get that one.
+    TransitionRefused = CONFLICT "transition_refused";
+    /// The body is larger than may be.
+    TooLarge = PAYLOAD_TOO_LARGE "too_large";
+    /// The body is not sent as JSON.
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported_media_type";
+    /// Fields are wrong; each names itself and the reason.
+    Invalid = UNPROCESSABLE_ENTITY "invalid";
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyMismatch = UNPROCESSABLE_ENTITY "idempotency_mismatch";
+    /// Too many of these.
+    RateLimited = TOO_MANY_REQUESTS "rate_limited";
+    /// The head holds more than is read.
+    TooManyHeaders = REQUEST_HEADER_FIELDS_TOO_LARGE "too_many_headers";
+    /// A bug.
+    Internal = INTERNAL_SERVER_ERROR "internal";
+    /// It cannot be done now; the same request may work in a moment.
+    Unavailable = SERVICE_UNAVAILABLE "unavailable";
+}
+
 /// What went wrong, for programs (`code`) and for people (`detail`).
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// The HTTP status.
+    /// The HTTP status: that of the code, unless a library chose another.
     pub status: StatusCode,
-    /// A stable word for programs.
-    pub code: &'static str,
+    /// Which problem it is.
+    pub code: Code,
     /// A sentence for people.
     pub detail: String,
     /// The fields that are wrong, if it is about fields.
@@ -36,62 +112,69 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with nothing more to say than its sentence.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let (status, detail) = (code.status(), detail.into());
         Self { status, code, detail, errors: Vec::new(), retry_after: None, cause: None }
     }
 
     /// The body is no JSON that can be read.
     pub fn malformed_json(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
+        Self::new(Code::MalformedJson, detail)
+    }
+
+    /// The body broke off, or its framing is wrong.
+    pub fn unreadable() -> Self {
+        Self::new(Code::Malformed, "The request's body cannot be read.")
     }
 
     /// The body is not JSON at all.
     pub fn unsupported_media_type() -> Self {
         let detail = "Send the body as application/json in UTF-8.";
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+        Self::new(Code::UnsupportedMediaType, detail)
     }
 
     /// The body is larger than `limit` bytes.
     pub fn too_large(limit: usize) -> Self {
-        let detail = format!("The body is larger than {} KiB.", limit / 1024);
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+        Self::new(Code::TooLarge, format!("The body is larger than {} KiB.", limit / 1024))
     }
 
     /// The head holds more than is read.
     pub fn too_many_headers() -> Self {
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        Self::new(status, "too_many_headers", "The request has too many headers, or too long ones.")
+        let detail = "The request has too many headers, or too long ones.";
+        Self::new(Code::TooManyHeaders, detail)
     }
 
     /// The body did not arrive in time.
     pub fn too_slow() -> Self {
-        let detail = "The request did not arrive in time.";
-        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
+        Self::new(Code::RequestTimeout, "The request did not arrive in time.")
+    }
+
+    /// Plain HTTP came to an address that speaks HTTPS.
+    pub fn https_only() -> Self {
+        let detail = "This address speaks HTTPS: write https:// in front of it.";
+        Self::new(Code::HttpsOnly, detail)
     }
 
     /// There is nothing here, or nothing that the asker may know of.
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.")
+        Self::new(Code::NotFound, "There is nothing here.")
     }
 
     /// The address exists, the method does not. The router adds `Allow`.
     pub fn method_not_allowed() -> Self {
-        let detail = "This address does not take this method.";
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        Self::new(Code::MethodNotAllowed, "This address does not take this method.")
     }
 
     /// Doorkey cannot do it now; the same request may work in a moment.
     pub fn unavailable(retry_after: Duration) -> Self {
         let detail = "This cannot be done at the moment. Please try again shortly.";
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
-        Self { retry_after: Some(retry_after), ..problem }
+        Self { retry_after: Some(retry_after), ..Self::new(Code::Unavailable, detail) }
     }
 
     /// A bug. The sentence gives nothing away; the log has the cause and the request id.
     pub fn internal() -> Self {
         let detail = "Something went wrong on our side. It has been noted.";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+        Self::new(Code::Internal, detail)
     }
 
     /// What a library answered with `status` and no word of ours.
@@ -101,7 +184,8 @@ impl Problem {
             StatusCode::METHOD_NOT_ALLOWED => Self::method_not_allowed(),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::unsupported_media_type(),
             status if status.is_client_error() => {
-                Self::new(status, "malformed", "This request cannot be read.")
+                let problem = Self::new(Code::Malformed, "This request cannot be read.");
+                Self { status, ..problem }
             }
             _ => Self::internal(),
         }
@@ -120,7 +204,7 @@ impl Problem {
             "type": "about:blank",
             "title": self.status.canonical_reason().unwrap_or("Error"),
             "status": self.status.as_u16(),
-            "code": self.code,
+            "code": self.code.as_str(),
             "detail": self.detail,
             "request_id": request_id,
         });

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use crate::error::Error;
 
 /// What a handler returns.
@@ -54,24 +54,20 @@ impl From<Error> for Problem {
         let detail = sentence(&error);
         match error {
             Error::Invalid(errors) => {
-                let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
+                let problem = Self::new(Code::Invalid, detail);
                 Self { errors, ..problem }
             }
             Error::NotFound => Self::not_found(),
-            Error::LinkExpired => Self::new(StatusCode::UNAUTHORIZED, "link_expired", detail),
-            Error::LinkInvalid => Self::new(StatusCode::UNAUTHORIZED, "link_invalid", detail),
-            Error::CodeInvalid => Self::new(StatusCode::UNAUTHORIZED, "code_invalid", detail),
-            Error::KeyInvalid => Self::new(StatusCode::UNAUTHORIZED, "key_invalid", detail),
-            Error::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
-            Error::TicketClosed => Self::new(StatusCode::CONFLICT, "ticket_closed", detail),
-            Error::TransitionRefused { .. } => {
-                Self::new(StatusCode::CONFLICT, "transition_refused", detail)
-            }
-            Error::IdempotencyMismatch => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_mismatch", detail)
-            }
+            Error::LinkExpired => Self::new(Code::LinkExpired, detail),
+            Error::LinkInvalid => Self::new(Code::LinkInvalid, detail),
+            Error::CodeInvalid => Self::new(Code::CodeInvalid, detail),
+            Error::KeyInvalid => Self::new(Code::KeyInvalid, detail),
+            Error::Forbidden => Self::new(Code::Forbidden, detail),
+            Error::TicketClosed => Self::new(Code::TicketClosed, detail),
+            Error::TransitionRefused { .. } => Self::new(Code::TransitionRefused, detail),
+            Error::IdempotencyMismatch => Self::new(Code::IdempotencyMismatch, detail),
             Error::RateLimited { retry_after } => {
-                let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
+                let problem = Self::new(Code::RateLimited, detail);
                 Self { retry_after: Some(retry_after), ..problem }
             }
             Error::Db(error) if error.is_temporary() => {

@@ -9,7 +9,7 @@ use crate::web::ctx::Ctx;
 use crate::web::input::Body;
 use crate::web::reply::{self, Reply};
 
-/// Longest request id that is looked at, in bytes.
+/// Longest request id that is looked at, in characters.
 const REQUEST_ID_MAX: usize = 64;
 
 /// Redeems the code from the mail for a token.
@@ -45,7 +45,7 @@ pub async fn redeem(ctx: Ctx, body: Body) -> Reply {
 }
 
 fn request_id(field: &str, typed: &str) -> Result<String, FieldError> {
-    if (1..=REQUEST_ID_MAX).contains(&typed.len()) {
+    if (1..=REQUEST_ID_MAX).contains(&typed.chars().count()) {
         return Ok(typed.to_owned());
     }
     let message = "This must be the request_id of the answer to the request for a link.";

@@ -105,11 +105,12 @@ fn sections(document: &Value) -> Vec<Section> {
 }
 
 fn operation(document: &Value, path: &str, verb: &str, described: &Value) -> Operation {
-    let schema = &described["requestBody"]["content"]["application/json"]["schema"];
+    let content = &described["requestBody"]["content"]["application/json"];
+    let schema = &content["schema"];
     let parameters: Vec<Field> =
         list(&described["parameters"]).map(|it| Field::parameter(document, it)).collect();
     let body = fields_of(document, schema);
-    let example = example(document, schema);
+    let example = pretty(&content["example"]);
     let answers = described["responses"].as_object().into_iter().flatten();
     let mut operation = Operation {
         id: text(&described["operationId"]),
@@ -139,8 +140,7 @@ fn access(security: &Value) -> &'static str {
     }
 }
 
-fn example(document: &Value, schema: &Value) -> String {
-    let example = &fields::resolve(document, schema)["example"];
+fn pretty(example: &Value) -> String {
     if example.is_null() { String::new() } else { format!("{example:#}") }
 }
 

@@ -1,21 +1,23 @@
 //! What the JSON API answers with. Ids are text: a JSON number holds 53 bits, an id 63.
 
+mod entries;
+mod webhooks;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use entries::{DeskEntry, OwnEntry};
+pub use webhooks::{DeliveryJson, EventJson, NewWebhookJson, ValueChange, WebhookJson};
+
 use super::openapi::words::{
-    Address, Cursor, DeliveryWord, EventWord, Id, KindWord, PriorityWord, ReasonWord, RoleWord,
-    StatusWord, TicketReference, Time, VisibilityWord,
+    Address, Cursor, Id, PriorityWord, ReasonWord, RoleWord, StatusWord, TicketReference, Time,
 };
 use crate::clock::Millis;
 use crate::domain::customers::Customer;
-use crate::domain::entries::{Entry, Visibility};
-use crate::domain::events::EventKind;
 use crate::domain::links::Link;
 use crate::domain::page::Page;
 use crate::domain::staff::Staff;
 use crate::domain::tickets::{self, Detail, Person, Ticket};
-use crate::domain::webhooks::{Delivery, DeliveryState, Webhook};
 
 /// A page of a list.
 #[derive(Serialize, ToSchema)]
@@ -60,6 +62,7 @@ pub struct Summary {
     #[schema(value_type = Time)]
     pub updated_at: String,
     /// Public notes and replies.
+    #[schema(minimum = 0)]
     pub note_count: i64,
     /// Whether staff did something visible since the customer last opened it.
     pub unread: bool,
@@ -121,65 +124,6 @@ impl From<Detail> for OwnTicket {
     }
 }
 
-/// A timeline entry as the customer sees it.
-#[derive(Serialize, ToSchema)]
-pub struct OwnEntry {
-    /// Grows along the timeline.
-    #[schema(value_type = Id)]
-    pub id: String,
-    /// `created`, `status_changed`, `note`, `reply`, `resolution`, and for programs `assigned`.
-    #[schema(value_type = KindWord)]
-    pub kind: &'static str,
-    /// RFC 3339.
-    #[schema(value_type = Time)]
-    pub at: String,
-    /// Whose hand it is from, if they have a name the reader may know.
-    #[schema(required)]
-    pub author: Option<String>,
-    /// What they wrote.
-    #[schema(required)]
-    pub body: Option<String>,
-    /// The status before.
-    #[schema(value_type = Option<StatusWord>, required)]
-    pub from: Option<&'static str>,
-    /// The status after.
-    #[schema(value_type = Option<StatusWord>, required)]
-    pub to: Option<&'static str>,
-}
-
-impl From<Entry> for OwnEntry {
-    fn from(entry: Entry) -> Self {
-        Self {
-            id: entry.id.to_string(),
-            kind: entry.kind.as_str(),
-            at: entry.at.rfc3339(),
-            author: entry.author,
-            body: entry.body,
-            from: entry.from.map(tickets::Status::as_str),
-            to: entry.to.map(tickets::Status::as_str),
-        }
-    }
-}
-
-/// A timeline entry as staff and programs see it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Entry)]
-pub struct DeskEntry {
-    /// What the customer sees of it, if they see it.
-    #[serde(flatten)]
-    pub entry: OwnEntry,
-    /// `public` or `internal`.
-    #[schema(value_type = VisibilityWord)]
-    pub visibility: &'static str,
-}
-
-impl From<Entry> for DeskEntry {
-    fn from(entry: Entry) -> Self {
-        let visibility = Visibility::as_str(entry.visibility);
-        Self { entry: entry.into(), visibility }
-    }
-}
-
 /// A ticket as staff and programs see it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ticket)]
@@ -215,6 +159,7 @@ pub struct DeskTicket {
     #[schema(value_type = Time)]
     pub updated_at: String,
     /// Public notes and replies.
+    #[schema(minimum = 0)]
     pub note_count: i64,
 }
 
@@ -324,6 +269,7 @@ pub struct LinkJson {
     #[schema(value_type = Option<Time>, required)]
     pub last_used_at: Option<String>,
     /// How often the portal was opened with it.
+    #[schema(minimum = 0)]
     pub use_count: i64,
     /// RFC 3339.
     #[schema(value_type = Option<Time>, required)]
@@ -355,6 +301,7 @@ pub struct IssuedLink {
     #[schema(value_type = Id)]
     pub id: String,
     /// Opens the portal.
+    #[schema(format = "uri")]
     pub url: String,
     /// RFC 3339.
     #[schema(value_type = Time)]
@@ -367,6 +314,7 @@ pub struct LinkRequested {
     /// The same for every address.
     pub message: String,
     /// The code in the mail is redeemed with it.
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
     pub request_id: String,
 }
 
@@ -375,6 +323,7 @@ pub struct LinkRequested {
 #[schema(as = Token)]
 pub struct TokenJson {
     /// The bearer token.
+    #[schema(pattern = "^[A-Za-z0-9_-]{43}$")]
     pub token: String,
     /// RFC 3339.
     #[schema(value_type = Time)]
@@ -432,147 +381,6 @@ impl From<Staff> for StaffJson {
             role: staff.role.as_str(),
             active: staff.active,
             created_at: staff.created_at.rfc3339(),
-        }
-    }
-}
-
-/// Something that happened, as [`crate::hooks::payload`] writes it.
-#[derive(ToSchema)]
-#[schema(as = Event)]
-pub struct EventJson {
-    /// Its place among all events: grows by one from each to the next.
-    #[schema(value_type = Id)]
-    pub id: String,
-    /// What kind of thing happened.
-    #[schema(value_type = EventWord)]
-    pub r#type: String,
-    /// RFC 3339.
-    #[schema(value_type = Time)]
-    pub at: String,
-    /// The ticket it happened to.
-    #[schema(value_type = Option<TicketReference>, required)]
-    pub ticket: Option<String>,
-    /// The id of the customer it happened to, or whose ticket it is.
-    #[schema(value_type = Id)]
-    pub customer: String,
-    /// Whose hand it is from, if they have a name.
-    #[schema(required)]
-    pub author: Option<String>,
-    /// The timeline entry that it is.
-    #[schema(required)]
-    pub entry: Option<DeskEntry>,
-    /// What changed: for each field, its value before and after.
-    #[schema(value_type = Option<std::collections::BTreeMap<String, ValueChange>>, required)]
-    pub changes: Option<()>,
-}
-
-/// How a value changed.
-#[derive(ToSchema)]
-pub struct ValueChange {
-    /// The value before.
-    #[schema(value_type = serde_json::Value)]
-    pub from: (),
-    /// The value after.
-    #[schema(value_type = serde_json::Value)]
-    pub to: (),
-}
-
-/// A target of events.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Webhook)]
-pub struct WebhookJson {
-    /// Its id.
-    #[schema(value_type = Id)]
-    pub id: String,
-    /// Where events are posted to.
-    pub url: String,
-    /// What it is for.
-    pub description: String,
-    /// The types of events it wants; all if there are none.
-    #[schema(value_type = Vec<EventWord>)]
-    pub events: Vec<&'static str>,
-    /// Whether it is told anything. A target that answers 410 is no longer.
-    pub active: bool,
-    /// How often in a row it failed.
-    pub failures: i64,
-    /// RFC 3339.
-    #[schema(value_type = Time)]
-    pub created_at: String,
-}
-
-impl From<Webhook> for WebhookJson {
-    fn from(webhook: Webhook) -> Self {
-        Self {
-            id: webhook.id.to_string(),
-            url: webhook.url,
-            description: webhook.about,
-            events: webhook.kinds.into_iter().map(EventKind::as_str).collect(),
-            active: webhook.active,
-            failures: webhook.failures,
-            created_at: webhook.created_at.rfc3339(),
-        }
-    }
-}
-
-/// A webhook with its secret.
-#[derive(Serialize, ToSchema)]
-#[schema(as = NewWebhook)]
-pub struct NewWebhookJson {
-    /// The webhook.
-    #[serde(flatten)]
-    pub webhook: WebhookJson,
-    /// What signs its calls: `whsec_` and base64, as Standard Webhooks libraries take it.
-    pub secret: String,
-}
-
-/// An event on its way to a webhook.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Delivery)]
-pub struct DeliveryJson {
-    /// Its id.
-    #[schema(value_type = Id)]
-    pub id: String,
-    /// The id of the event; none for a test call.
-    #[schema(value_type = Option<Id>, required)]
-    pub event: Option<String>,
-    /// The header `webhook-id` of every attempt.
-    pub webhook_id: String,
-    /// `queued`, `delivered` or `failed`.
-    #[schema(value_type = DeliveryWord)]
-    pub state: &'static str,
-    /// RFC 3339.
-    #[schema(value_type = Time)]
-    pub created_at: String,
-    /// When it is tried next.
-    #[schema(value_type = Option<Time>, required)]
-    pub next_attempt_at: Option<String>,
-    /// How many attempts failed.
-    pub failures: i64,
-    /// When it was delivered or given up.
-    #[schema(value_type = Option<Time>, required)]
-    pub settled_at: Option<String>,
-    /// The HTTP status of the last answer.
-    #[schema(required)]
-    pub status: Option<i64>,
-    /// Why the last attempt failed.
-    #[schema(required)]
-    pub error: Option<String>,
-}
-
-impl From<Delivery> for DeliveryJson {
-    fn from(delivery: Delivery) -> Self {
-        let queued = delivery.state == DeliveryState::Queued;
-        Self {
-            id: delivery.id.to_string(),
-            event: delivery.event_number.map(|number| number.to_string()),
-            webhook_id: delivery.message_id,
-            state: delivery.state.as_str(),
-            created_at: delivery.created_at.rfc3339(),
-            next_attempt_at: queued.then(|| delivery.due_at.rfc3339()),
-            failures: delivery.failures,
-            settled_at: delivery.settled_at.map(Millis::rfc3339),
-            status: delivery.status,
-            error: delivery.error,
         }
     }
 }

@@ -2,10 +2,13 @@
 //! that neither exists without the other.
 //!
 //! A handler says what is its own: parameters, body, the answer if all goes well. What follows
-//! from its form (who may call it, whether it takes a body) is added by [`problems`].
+//! from its form (who may call it, whether it takes a body) is added by [`complete`].
 
 pub mod bodies;
+mod complete;
+mod examples;
 pub mod params;
+mod patterns;
 pub mod problems;
 pub mod words;
 
@@ -21,6 +24,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::described;
+use crate::web::input::Query;
 use crate::web::problem::Problem;
 use crate::web::reply::Reply;
 
@@ -32,7 +36,9 @@ use crate::web::reply::Reply;
         description = "Support tickets: as their customer, with the token of a portal link; and as a \
             program of the company, with an API key.\n\nTimes are RFC 3339 in UTC. Ids are text. \
             Unknown fields and parameters are errors. Errors are problem documents (RFC 9457) with \
-            a stable `code`; every answer has an `X-Request-Id`, which the log has too.",
+            a stable `code`; every answer has an `X-Request-Id`, which the log has too.\n\nA path \
+            that does not take a method answers 405 (`MethodNotAllowed`), a path that is not \
+            described 404 (`NotFound`).",
     ),
     components(schemas(problems::ProblemDocument)),
     tags(
@@ -77,9 +83,24 @@ impl utoipa::Modify for Secrets {
 /// Never for routes that compile: only what is no JSON cannot be written as JSON.
 pub fn document() -> serde_json::Result<Value> {
     let mut document = serde_json::to_value(described().into_openapi())?;
-    problems::complete(&mut document);
-    problems::close_bodies(&mut document);
+    complete::complete(&mut document);
     Ok(document)
+}
+
+/// An OpenAPI 3.1 document, such as this one.
+#[derive(utoipa::ToSchema)]
+#[schema(as = OpenApi)]
+#[expect(dead_code, reason = "it says what the document looks like and never has a value")]
+struct DescriptionJson {
+    /// The version of the specification.
+    #[schema(pattern = "^3\\.1\\.")]
+    openapi: String,
+    /// What is described.
+    #[schema(value_type = Object)]
+    info: (),
+    /// The operations.
+    #[schema(value_type = Object)]
+    paths: (),
 }
 
 /// The document, put together once.
@@ -89,10 +110,11 @@ static TEXT: LazyLock<Option<Bytes>> =
 /// Describes this API.
 #[utoipa::path(
     get, path = "/api/v1/openapi.json", tag = "Description", operation_id = "describe",
-    responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object)),
+    responses((status = 200, description = "An OpenAPI 3.1 document.", body = DescriptionJson)),
     security(()),
 )]
-pub async fn show() -> Reply {
+pub async fn show(Query(fields): Query) -> Reply {
+    fields.finish()?;
     let text = TEXT.clone().ok_or_else(Problem::internal)?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),

@@ -27,7 +27,7 @@ pub async fn list(ctx: Ctx, Query(mut fields): Query) -> Reply {
     let query = DeskQuery {
         status: fields.optional_word("status", &Status::ALL, Status::as_str),
         priority: fields.optional_word("priority", &Priority::ALL, Priority::as_str),
-        category: fields.optional_line("category", text::NAME),
+        category: fields.optional_line("category", text::REQUIRED_NAME),
         assignee: fields.optional("assignee", email_field),
         customer: fields.optional("customer", email_field),
         query: fields.optional_line("q", text::QUERY),
@@ -78,7 +78,7 @@ fn new_ticket(mut fields: Fields) -> Result<NewTicket, Error> {
     let description = fields.text("description", text::DESCRIPTION);
     let priority =
         fields.optional_word("priority", &Priority::ALL, Priority::as_str).unwrap_or_default();
-    let category = fields.optional_line("category", text::NAME);
+    let category = fields.optional_line("category", text::REQUIRED_NAME);
     let assignee = fields.optional("assignee", email_field);
     let notify = fields.boolean("notify", true);
     fields.finish_with(|| {

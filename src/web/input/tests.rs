@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::entries::Visibility;
+use crate::web::problem::Code;
 
 fn json(text: &str) -> Fields {
     Fields::json(text.as_bytes()).expect("an object")
@@ -115,7 +116,7 @@ fn what_is_no_json_object_is_malformed() {
     ];
     for text in texts {
         let problem = Fields::json(text).expect_err("no object");
-        assert_eq!((problem.status.as_u16(), problem.code), (400, "malformed_json"));
+        assert_eq!(problem.code, Code::MalformedJson);
     }
     for text in [r#"{"a":1,"a":1}"#, r#"{"a":{"b":1,"b":2}}"#, r#"{"a":[{"b":1,"\u0062":2}]}"#] {
         assert!(Fields::json(text.as_bytes()).is_err(), "{text}");
@@ -179,7 +180,7 @@ fn what_cannot_be_read_is_named_by_its_field() {
         (br#"{"notify": 1e999}"#, "in the field notify: "),
     ] {
         let problem = Fields::json(body).expect_err("no JSON");
-        assert_eq!(problem.code, "malformed_json");
+        assert_eq!(problem.code, Code::MalformedJson);
         assert!(problem.detail.contains(field), "{}", problem.detail);
     }
 }

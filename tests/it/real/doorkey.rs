@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use super::postgres::Postgres;
 use super::smtp::Smtp;
 use super::{Process, wait_for};
+use crate::support::contract;
 
 /// A running `doorkey serve`. It is killed when this is dropped, and its data goes with it.
 pub struct Doorkey {
@@ -219,8 +220,10 @@ impl Program {
             request = request.json(body);
         }
         let answer = request.send().await.unwrap();
-        let got = answer.status();
+        let (got, headers) = (answer.status(), answer.headers().clone());
         let text = answer.text().await.unwrap();
+        let full = format!("/api/v1{path}");
+        contract::check(method.as_str(), &full, got.as_u16(), &headers, text.as_bytes());
         let wanted = StatusCode::from_u16(status).unwrap();
         assert_eq!(got, wanted, "{method} {path} {body:?}: {text}");
         if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }

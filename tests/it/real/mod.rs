@@ -2,6 +2,7 @@
 //! and a browser. Whatever is started here ends with the value that started it.
 
 pub mod browser;
+mod contract;
 mod doctor;
 pub mod doorkey;
 mod examples;

@@ -10,7 +10,7 @@ use tower::ServiceExt as _;
 
 use doorkey::web::ctx::Peer;
 
-use super::TestApp;
+use super::{TestApp, contract};
 
 /// Who asks, from where, with what in hand.
 #[derive(Clone)]
@@ -103,12 +103,10 @@ impl Client {
         let request = request.body(Body::from(body.into())).unwrap();
         let response = self.app.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        Answer {
-            asked: format!("{method} {path}"),
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+        let (status, headers) = (parts.status.as_u16(), parts.headers);
+        let body = body.collect().await.unwrap().to_bytes();
+        contract::check(method, path, status, &headers, &body);
+        Answer { asked: format!("{method} {path}"), status, headers, body }
     }
 }
 

@@ -11,6 +11,7 @@
 
 pub mod authority;
 pub mod client;
+pub mod contract;
 pub mod desk;
 pub mod dump;
 pub mod hook;

@@ -4,8 +4,9 @@
 use utoipa::ToSchema;
 
 use super::words::{
-    Address, CustomerNotes, Description, EventWord, Name, NoteText, Phone, PriorityWord, ReplyText,
-    ResolutionText, StatusWord, Subject, Target, TicketReference, VisibilityWord,
+    Address, Category, CodeDigits, CustomerNotes, Description, EventWord, Name, NoteText, Phone,
+    PriorityWord, ReplyText, ResolutionText, StatusWord, Subject, Target, TypedReference,
+    VisibilityWord,
 };
 
 /// Whom a link is for.
@@ -15,7 +16,7 @@ pub struct LinkRequest {
     /// The customer's address.
     pub email: Address,
     /// The ticket that the link shall open.
-    pub ticket: Option<TicketReference>,
+    pub ticket: Option<TypedReference>,
 }
 
 /// The code from the mail.
@@ -26,7 +27,7 @@ pub struct CodeRequest {
     #[schema(min_length = 1, max_length = 64)]
     pub request_id: String,
     /// Six digits; white space between them does not matter.
-    #[schema(pattern = r"^\s*([0-9]\s*){6}$")]
+    #[schema(value_type = CodeDigits)]
     pub code: String,
 }
 
@@ -56,7 +57,7 @@ pub struct TicketRequest {
     /// `medium` if left out.
     pub priority: Option<PriorityWord>,
     /// One of the configured list.
-    pub category: Option<Name>,
+    pub category: Option<Category>,
     /// The address of the member of staff who works on it.
     pub assignee: Option<Address>,
     /// Whether anybody is mailed; yes if left out.
@@ -87,7 +88,7 @@ pub struct TicketChange {
     #[schema(nullable = false)]
     pub priority: Option<PriorityWord>,
     /// One of the configured list; null takes it away.
-    pub category: Option<Name>,
+    pub category: Option<Category>,
     /// The address of a member of staff; null unassigns.
     pub assignee: Option<Address>,
     /// What it is about, on one line.
@@ -166,7 +167,7 @@ pub struct CustomerChangeRequest {
 #[schema(example = json!({"ticket": "TKT-7K3M9Q"}))]
 pub struct LinkIssue {
     /// The ticket that the link opens; the list of all if left out.
-    pub ticket: Option<TicketReference>,
+    pub ticket: Option<TypedReference>,
 }
 
 /// A target of events.

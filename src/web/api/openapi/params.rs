@@ -3,7 +3,7 @@
 use utoipa::IntoParams;
 
 use super::words::{
-    Address, Cursor, Id, Name, PriorityWord, Search, SortWord, StatusWord, TicketReference,
+    Address, Category, Cursor, Id, PriorityWord, Search, SortWord, StatusWord, TypedReference,
 };
 
 /// Which page of a list.
@@ -60,7 +60,7 @@ pub struct TicketsQuery {
     pub priority: PriorityWord,
     /// Only those of this category.
     #[param(required = false, inline)]
-    pub category: Name,
+    pub category: Category,
     /// Only those assigned to who has this address.
     #[param(required = false, inline)]
     pub assignee: Address,
@@ -90,7 +90,7 @@ pub struct CustomersQuery {
 pub struct TicketPath {
     /// The ticket's reference.
     #[param(inline)]
-    pub reference: TicketReference,
+    pub reference: TypedReference,
 }
 
 /// A customer.
@@ -135,7 +135,13 @@ pub struct DeliveryPath {
 pub struct Once {
     /// Any word of the caller's. The same request with the same key again gets the same answer
     /// and changes nothing.
-    #[param(required = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
+    #[param(
+        required = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$",
+        example = "order-1042"
+    )]
     #[param(rename = "Idempotency-Key")]
     pub idempotency_key: String,
 }

@@ -9,6 +9,7 @@ use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::patterns;
 use crate::domain::entries::{Kind, Visibility};
 use crate::domain::events::EventKind;
 use crate::domain::links::Reason;
@@ -17,6 +18,7 @@ use crate::domain::text;
 use crate::domain::tickets::{Priority, Sort, Status};
 use crate::domain::webhooks::DeliveryState;
 use crate::error::FieldCode;
+use crate::web::problem::Code;
 
 /// Declares types that stand for a schema of their own.
 macro_rules! schemas {
@@ -49,6 +51,9 @@ schemas! {
     SortWord as "Sort" = words(Sort::ALL.map(Sort::as_str));
     /// What happened.
     KindWord as "Kind" = words(Kind::ALL.map(Kind::as_str));
+    /// What happened, of that which the customer sees.
+    OwnKindWord as "OwnKind" =
+        words(Kind::ALL.into_iter().filter(|kind| *kind != Kind::Assigned).map(Kind::as_str));
     /// Who may see an entry.
     VisibilityWord as "Visibility" = words(Visibility::ALL.map(Visibility::as_str));
     /// Why a link was made.
@@ -59,12 +64,14 @@ schemas! {
     EventWord as "EventType" = words(EventKind::ALL.map(EventKind::as_str));
     /// How far a delivery is.
     DeliveryWord as "DeliveryState" = words(DeliveryState::ALL.map(DeliveryState::as_str));
-    /// The URL that is called: https, without user name, password or fragment.
+    /// The URL that is called: https, without user name, password or fragment, and at a public
+    /// address. The setting `webhooks.allow` can allow others, and http. Lengths count as the URL is
+    /// written out, with its path, letters beyond ASCII as `%…`.
     Target as "Target" = target();
     /// What is wrong with a field.
     FieldCodeWord as "FieldCode" = words(FieldCode::ALL.map(|code| json!(code)));
     /// What a ticket is about, on one line.
-    Subject as "Subject" = text_of(text::SUBJECT);
+    Subject as "Subject" = line_of(text::SUBJECT);
     /// What the customer says at first.
     Description as "Description" = text_of(text::DESCRIPTION);
     /// What a customer replies.
@@ -74,21 +81,30 @@ schemas! {
     /// How a ticket was resolved.
     ResolutionText as "ResolutionText" = text_of(text::RESOLUTION);
     /// A name, on one line.
-    Name as "Name" = text_of(text::NAME);
+    Name as "Name" = line_of(text::NAME);
+    /// One of the operator's list of categories, as the setting `tickets.categories` has it.
+    Category as "Category" = such_as(line_of(text::REQUIRED_NAME), "Alarm");
     /// A telephone number, on one line.
-    Phone as "Phone" = text_of(text::PHONE);
+    Phone as "Phone" = line_of(text::PHONE);
     /// Staff's notes about a customer.
     CustomerNotes as "CustomerNotes" = text_of(text::CUSTOMER_NOTES);
     /// Words that are searched for.
-    Search as "Search" = text_of(text::QUERY);
-    /// An e-mail address.
+    Search as "Search" = such_as(line_of(text::QUERY), "camera");
+    /// An e-mail address. Compared without regard to case; white space around it is forgiven.
     Address as "Address" = address();
-    /// A ticket's name; case and look-alikes (`O` for `0`) do not matter when it is sent.
-    TicketReference as "Reference" = pattern("^TKT-[0-9A-HJKMNP-TV-Z]{6}$", "TKT-7K3M9Q");
+    /// A ticket's name.
+    TicketReference as "Reference" = pattern(patterns::REFERENCE, "TKT-7K3M9Q");
+    /// A ticket's name as it is sent: case and look-alikes (`O` for `0`, `I` and `L` for `1`) do
+    /// not matter.
+    TypedReference as "TypedReference" = pattern(patterns::TYPED_REFERENCE, "TKT-7K3M9Q");
     /// An id: digits, as text, because a JSON number holds too few of them.
-    Id as "Id" = pattern("^[0-9]{1,19}$", "378211890437750784");
+    Id as "Id" = pattern(patterns::ID, "378211890437750784");
     /// A place in a list: what the list gave, and nothing else.
-    Cursor as "Cursor" = pattern("^[A-Za-z0-9_-]+$", "AAABoqLZJgAFP6xHv0AAAA");
+    Cursor as "Cursor" = pattern(patterns::WORD, "AAABoqLZJgAFP6xHv0AAAA");
+    /// Which problem it is: a stable word for programs.
+    CodeWord as "ProblemCode" = words(Code::ALL.iter().map(|code| code.as_str()));
+    /// Six digits; white space between them does not matter.
+    CodeDigits as "CodeDigits" = pattern(patterns::CODE, "204 816");
     /// A moment, in UTC.
     Time as "Time" = time();
 }
@@ -97,26 +113,41 @@ fn words(words: impl IntoIterator<Item = impl Into<Value>>) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
 }
 
-/// A text of so many Unicode scalar values.
+/// A text of several lines and so many Unicode scalar values.
 fn text_of(length: RangeInclusive<usize>) -> Object {
+    let pattern = if *length.start() > 0 { patterns::SOME_TEXT } else { patterns::TEXT };
+    sized(length, pattern)
+}
+
+/// The same on a single line.
+fn line_of(length: RangeInclusive<usize>) -> Object {
+    let pattern = if *length.start() > 0 { patterns::SOME_LINE } else { patterns::LINE };
+    sized(length, pattern)
+}
+
+fn sized(length: RangeInclusive<usize>, pattern: &str) -> Object {
     let least = Some(*length.start()).filter(|least| *least > 0);
-    let text = ObjectBuilder::new().schema_type(Type::String);
+    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
     text.min_length(least).max_length(Some(*length.end())).build()
+}
+
+fn such_as(mut schema: Object, example: &str) -> Object {
+    schema.examples = vec![example.into()];
+    schema
 }
 
 fn address() -> Object {
     let format = SchemaFormat::KnownFormat(KnownFormat::Email);
     let text = ObjectBuilder::new().schema_type(Type::String).format(Some(format));
-    text.max_length(Some(254)).examples(["ana@cafe-lumen.example"]).build()
+    let text = text.pattern(Some(patterns::ADDRESS)).max_length(Some(254));
+    text.examples(["ana@cafe-lumen.example"]).build()
 }
 
 fn target() -> Object {
     let format = SchemaFormat::Custom("uri".to_owned());
     let text = ObjectBuilder::new().schema_type(Type::String).format(Some(format));
-    text.min_length(Some(1))
-        .max_length(Some(2_000))
-        .examples(["https://example.com/doorkey"])
-        .build()
+    let text = text.pattern(Some(patterns::TARGET)).min_length(Some(1)).max_length(Some(2_000));
+    text.examples(["https://example.com/doorkey"]).build()
 }
 
 fn pattern(pattern: &str, example: &str) -> Object {
