@@ -40,6 +40,42 @@ CREATE TABLE staff (
   created_at BIGINT NOT NULL
 );
 
+-- Somebody of staff is at the desk, in one browser. Only the SHA-256 of the cookie's token is here.
+CREATE TABLE sessions (
+  id BIGINT PRIMARY KEY,
+  token_hash BYTEA NOT NULL UNIQUE,
+  staff_id BIGINT NOT NULL REFERENCES staff (id),
+  way TEXT NOT NULL CHECK (way IN ('link', 'code', 'operator')),  -- how they came in
+  browser TEXT NOT NULL CHECK (length(browser) <= 100),           -- in words
+  network TEXT NOT NULL CHECK (length(network) <= 100),           -- roughly where from
+  created_at BIGINT NOT NULL,
+  last_used_at BIGINT NOT NULL,             -- written at most once a minute
+  expires_at BIGINT NOT NULL,               -- however much it is used
+  revoked_at BIGINT
+);
+CREATE INDEX sessions_of_staff ON sessions (staff_id, id DESC);
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+
+-- Somebody wants to sign in at the desk. As with link_requests, the request writes the same row for
+-- every address and a worker looks up whose it is. One made at the command line has no browser.
+CREATE TABLE staff_sign_ins (
+  id BIGINT PRIMARY KEY,
+  request_hash BYTEA UNIQUE,                -- of the id that only the browser that asked holds
+  email TEXT,                               -- as typed; forgotten once the worker has looked
+  next_path TEXT NOT NULL CHECK (length(next_path) <= 500),  -- where to go then, below /admin
+  created_at BIGINT NOT NULL,
+  worked_at BIGINT,
+  staff_id BIGINT REFERENCES staff (id),
+  token_hash BYTEA UNIQUE,                  -- of the link, once mailed
+  code_hash BYTEA,                          -- keyed hash of the six digits, once mailed
+  expires_at BIGINT,                        -- of link and code
+  code_tries BIGINT NOT NULL,
+  used_at BIGINT                            -- by link or code: both work once, together
+);
+CREATE INDEX staff_sign_ins_waiting ON staff_sign_ins (id) WHERE worked_at IS NULL;
+CREATE INDEX staff_sign_ins_by_age ON staff_sign_ins (created_at);
+CREATE INDEX staff_sign_ins_of_staff ON staff_sign_ins (staff_id);
+
 CREATE TABLE api_keys (
   id BIGINT PRIMARY KEY,
   name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),

@@ -27,6 +27,7 @@ use crate::config::{Brand, Config, Database, Flags, Listen, Mail, PublicUrl, Sec
 use crate::domain::customers;
 use crate::domain::email::Email;
 use crate::domain::links::{self, Reason};
+use crate::domain::{staff, staff_sign_ins};
 use crate::error::Error;
 
 /// Who to sign in as, and what there is to see.
@@ -39,6 +40,8 @@ const TRY: [(&str, &str); 5] = [
 ];
 /// The customer whose link is printed.
 const READY: &str = "ana@cafe-lumen.example";
+/// The admin whose link to the desk is printed.
+const DESK: &str = "helen@rfs.example";
 
 /// Show a portal full of tickets, without setting anything up
 ///
@@ -50,7 +53,8 @@ pub struct Args {
     /// The address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// Print one JSON object with the addresses: {"url", "portal", "mailbox", "link", "customers"}
+    /// Print one JSON object with the addresses: {"url", "portal", "desk", "mailbox", "link",
+    /// "desk_link", "staff", "customers"}
     #[arg(long)]
     json: bool,
 }
@@ -73,8 +77,8 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
     let (company, scripts) = story::load().map_err(|error| CliError::Failed(error.to_string()))?;
     fill::fill(&app, company, &scripts).await?;
     let url = app.config.server.public_url.as_str().to_owned();
-    let link = ready_link(&app).await?;
-    println!("{}", if args.json { as_json(&url, &link) } else { welcome(&url, &link) });
+    let links = Links { portal: ready_link(&app).await?, desk: desk_link(&app).await? };
+    println!("{}", if args.json { as_json(&url, &links) } else { welcome(&url, &links) });
     let result = serve::answer(app, House::of(listener.into()), stop).await;
     folder.close()?;
     result
@@ -154,7 +158,27 @@ async fn ready_link(app: &App) -> Result<String, Error> {
     Ok(links::url(app.config.server.public_url.as_str(), None, &token))
 }
 
-fn welcome(url: &str, link: &str) -> String {
+/// The address that signs the company's admin in, once.
+async fn desk_link(app: &App) -> Result<String, Error> {
+    let (now, email) = (app.clock.now(), Email::parse("email", DESK)?);
+    let issue = move |tx: &mut crate::db::Tx<'_>| {
+        let staff = staff::find_by_email(tx, &email)?;
+        staff_sign_ins::issue_by_hand(tx, &staff, now)
+    };
+    let (token, _) = app.db.write(issue).await?;
+    Ok(staff_sign_ins::url(app.config.server.public_url.as_str(), &token))
+}
+
+/// Addresses that open something at once.
+struct Links {
+    /// One customer's portal.
+    portal: String,
+    /// The desk, once.
+    desk: String,
+}
+
+fn welcome(url: &str, links: &Links) -> String {
+    let Links { portal, desk } = links;
     let mut people = String::new();
     for (email, what) in TRY {
         // Writing to a string cannot fail.
@@ -165,19 +189,25 @@ fn welcome(url: &str, link: &str) -> String {
          \x20 Hub       {url}/\n\
          \x20 Portal    {url}/portal\n\
          \x20           and ask for a link with one of these addresses:\n{people}\
+         \x20 Desk      {url}/admin\n\
+         \x20           and ask for a link with {DESK}, who is the admin\n\
          \x20 Mailbox   {url}/dev/mailbox\n\
-         \x20           where every mail arrives, that link too\n\n\
-         \x20 Or be Ana of Café Lumen at once:\n  {link}\n\n\
+         \x20           where every mail arrives, those links too\n\n\
+         \x20 Or be Ana of Café Lumen at once:\n  {portal}\n\
+         \x20 Or Helen at the desk (works once, for 15 minutes):\n  {desk}\n\n\
          \x20 Ctrl-C ends it and removes everything.\n"
     )
 }
 
-fn as_json(url: &str, link: &str) -> String {
+fn as_json(url: &str, links: &Links) -> String {
     json!({
         "url": url,
         "portal": format!("{url}/portal"),
         "mailbox": format!("{url}/dev/mailbox"),
-        "link": link,
+        "link": links.portal,
+        "desk": format!("{url}/admin"),
+        "desk_link": links.desk,
+        "staff": [DESK],
         "customers": TRY.map(|(email, _)| email),
     })
     .to_string()

@@ -25,6 +25,8 @@ pub fn last(tx: &mut Tx<'_>) -> Result<Option<Millis>, Error> {
 pub struct Restored {
     /// Links that worked in the backup and are revoked now.
     pub links: u64,
+    /// Sessions of staff that were in the backup and are forgotten now.
+    pub sessions: u64,
     /// Mails that waited in the backup and are held now.
     pub mails: u64,
     /// API keys that work in the backup. They work on: one that was revoked since must be revoked
@@ -35,14 +37,16 @@ pub struct Restored {
 }
 
 /// Makes a restored database safe to serve. What was revoked, used up or sent since the backup is
-/// not known any more, so every link is revoked, requests for links and their codes are forgotten,
-/// and mails that waited are held: see [`crate::domain::outbox`].
+/// not known any more, so every link is revoked; requests for links, staff's sessions and sign-ins, and their codes are
+/// forgotten; and mails that waited are held: see [`crate::domain::outbox`].
 pub fn make_safe(tx: &mut Tx<'_>, now: Millis) -> Result<Restored, Error> {
     let links = store::links::revoke_everybodys(tx, RESTORED, now)?;
     store::link_requests::forget_all(tx)?;
+    store::staff_sign_ins::forget_all(tx)?;
+    let sessions = store::sessions::forget_all(tx)?;
     let mails = store::outbox_desk::hold_queued(tx, RESTORED)?;
     let mut api_keys = store::api_keys::list(tx)?;
     api_keys.retain(|key| key.revoked_at.is_none());
     let webhooks = store::webhooks::list(tx)?.len();
-    Ok(Restored { links, mails, api_keys, webhooks })
+    Ok(Restored { links, sessions, mails, api_keys, webhooks })
 }

@@ -64,7 +64,9 @@ pub fn redeem(
     };
     store::link_requests::count_try(tx, state.id)?;
     let typed = digest(key, state.id, code);
-    let Some(customer_id) = opens_for(&state, &typed, now) else { return Ok(Outcome::Refused) };
+    let Some(customer_id) = whom_it_lets_in(&state, &typed, now) else {
+        return Ok(Outcome::Refused);
+    };
     if !store::customers::find(tx, customer_id)?.is_some_and(|customer| customer.active) {
         return Ok(Outcome::Refused);
     }
@@ -73,11 +75,17 @@ pub fn redeem(
     Ok(Outcome::Opened(token, link.expires_at))
 }
 
-fn opens_for(state: &CodeState, typed: &[u8; 32], now: Millis) -> Option<i64> {
+/// Who gets in with what was typed, by their row; `None` if it is wrong, too old, used, was tried too
+/// often, or is nobody's. The tries are those before this one.
+pub(in crate::domain) fn whom_it_lets_in(
+    state: &CodeState,
+    typed: &[u8; 32],
+    now: Millis,
+) -> Option<i64> {
     let right = state.code_hash.is_some_and(|hash| bool::from(hash.ct_eq(typed)));
     let in_time = state.expires_at.is_some_and(|expires_at| now < expires_at);
     let usable = right && in_time && !state.used && state.tries < TRIES;
-    state.customer_id.filter(|_| usable)
+    state.holder.filter(|_| usable)
 }
 
 fn digest(key: &HashKey, request_id: i64, code: &str) -> [u8; 32] {

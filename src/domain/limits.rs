@@ -34,6 +34,19 @@ pub const MAILS_AN_HOUR: Limit = exact("mails-an-hour", 5, HOUR);
 pub const REQUESTS_OF_NETWORK: Limit = exact("requests-of-network", 30, HOUR);
 /// Codes typed from one network: 60 an hour, beside the five tries each code has.
 pub const CODES_OF_NETWORK: Limit = exact("codes-of-network", 60, HOUR);
+/// Wrong and right codes typed for one member of staff: 20 a day over all their sign-ins, since anybody
+/// may ask for their code. The link in the mail keeps working.
+pub const CODES_OF_STAFF: Limit = exact("codes-of-staff", 20, Duration::from_secs(86_400));
+/// Sign-ins of staff asked for from one network: 30 an hour.
+pub const SIGN_INS_OF_NETWORK: Limit = exact("sign-ins-of-network", 30, HOUR);
+/// Sign-ins of staff asked for over all: 3,000 an hour.
+pub const SIGN_INS_OF_ALL: Limit =
+    Limit { name: "sign-ins-of-all", hits: 3_000, window: HOUR, slice: Duration::from_secs(60) };
+/// Sign-in mails to one address: one a minute.
+pub const SIGN_IN_MAILS_A_MINUTE: Limit =
+    exact("sign-in-mails-a-minute", 1, Duration::from_secs(60));
+/// Sign-in mails to one address: five an hour.
+pub const SIGN_IN_MAILS_AN_HOUR: Limit = exact("sign-in-mails-an-hour", 5, HOUR);
 /// Requests for links over all: 3,000 an hour.
 pub const REQUESTS_OF_ALL: Limit =
     Limit { name: "requests-of-all", hits: 3_000, window: HOUR, slice: Duration::from_secs(60) };
@@ -70,6 +83,23 @@ pub fn hit(
         store::limits::add(tx, subject, slice, limit.room_at(slice))?;
     }
     Ok(())
+}
+
+/// As [`hit`], for who must not learn of it: whether there was room.
+///
+/// # Errors
+/// Those of the database.
+pub fn has_room(
+    tx: &mut Tx<'_>,
+    key: &HashKey,
+    limits: &[(Limit, &[u8])],
+    now: Millis,
+) -> Result<bool, Error> {
+    match hit(tx, key, limits, now) {
+        Ok(()) => Ok(true),
+        Err(Error::RateLimited { .. }) => Ok(false),
+        Err(other) => Err(other),
+    }
 }
 
 /// Forgets hits that count no more.

@@ -270,11 +270,7 @@ fn may_be_mailed(
     let address = email.key();
     let both: [(limits::Limit, &[u8]); 2] =
         [(limits::MAILS_A_MINUTE, address.as_bytes()), (limits::MAILS_AN_HOUR, address.as_bytes())];
-    match limits::hit(tx, key, &both, now) {
-        Ok(()) => Ok(true),
-        Err(Error::RateLimited { .. }) => Ok(false),
-        Err(other) => Err(other),
-    }
+    limits::has_room(tx, key, &both, now)
 }
 
 /// Forgets links that expired long ago. Returns how many.

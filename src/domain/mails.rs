@@ -9,8 +9,9 @@ use crate::domain::customers::Customer;
 use crate::domain::email::Email;
 use crate::domain::links::{self, Reason};
 use crate::domain::outbox::MailState;
+use crate::domain::staff::Staff;
 use crate::domain::tickets::{Person, Status, Ticket};
-use crate::domain::{Actor, Rules, codes};
+use crate::domain::{Actor, Rules, codes, staff_sign_ins};
 use crate::error::Error;
 use crate::ids::{HashKey, Reference, Token};
 use crate::mail::Mail;
@@ -41,6 +42,19 @@ pub(in crate::domain) fn portal_link(
         request_id: Some(request_id),
     };
     outbox::put(tx, &customer.email, &mail, about, now)?;
+    Ok(())
+}
+
+/// To a member of staff who asked for a way in.
+pub(in crate::domain) fn staff_sign_in(
+    tx: &mut Tx<'_>,
+    staff: &Staff,
+    sign_in_id: i64,
+    now: Millis,
+) -> Result<(), Error> {
+    let mail = Mail::StaffSignIn { name: staff.name.clone() };
+    let about = For { customer_id: None, ticket_id: None, request_id: Some(sign_in_id) };
+    outbox::put(tx, &staff.email, &mail, about, now)?;
     Ok(())
 }
 
@@ -193,10 +207,20 @@ pub struct HandOver {
     pub claimed: Claimed,
     /// The ticket it leads to.
     pub reference: Option<Reference>,
-    /// Opens the portal; none for a mail to staff.
-    pub token: Option<Token>,
+    /// Where its link leads, and what opens that.
+    pub door: Door,
     /// Six digits for another device.
     pub code: Option<String>,
+}
+
+/// Where the link of a mail leads.
+pub enum Door {
+    /// To the portal, opened by the token.
+    Portal(Token),
+    /// To the desk, where its reader signs in.
+    Desk,
+    /// Into the desk, by the token of a sign-in.
+    SignIn(Token),
 }
 
 /// Whether a mail of `lane` is due.
@@ -244,7 +268,11 @@ pub fn hand_over(
             None => None,
         };
         let Some(customer_id) = claimed.customer_id else {
-            return Ok(Some(HandOver { claimed, reference, token: None, code: None }));
+            let Some((door, code)) = to_the_desk(tx, key, &claimed, now)? else {
+                outbox::give_up(tx, &claimed, "nobody waits for it any more", now)?;
+                continue;
+            };
+            return Ok(Some(HandOver { claimed, reference, door, code }));
         };
         let reason =
             if claimed.request_id.is_some() { Reason::Requested } else { Reason::TicketMail };
@@ -254,9 +282,21 @@ pub fn hand_over(
             Some(request_id) => Some(codes::mint(tx, key, request_id, now)?),
             None => None,
         };
-        return Ok(Some(HandOver { claimed, reference, token: Some(token), code }));
+        return Ok(Some(HandOver { claimed, reference, door: Door::Portal(token), code }));
     }
     Ok(None)
+}
+
+/// Where a mail to staff leads. `None` if it was to let somebody in who waits no more.
+fn to_the_desk(
+    tx: &mut Tx<'_>,
+    key: &HashKey,
+    claimed: &Claimed,
+    now: Millis,
+) -> Result<Option<(Door, Option<String>)>, Error> {
+    let Some(sign_in_id) = claimed.request_id else { return Ok(Some((Door::Desk, None))) };
+    let minted = staff_sign_ins::mint(tx, key, sign_in_id, now)?;
+    Ok(minted.map(|(token, code)| (Door::SignIn(token), Some(code))))
 }
 
 /// Why a mail is not to be sent any more.

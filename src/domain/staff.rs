@@ -3,6 +3,7 @@
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::email::Email;
+use crate::domain::sessions;
 use crate::domain::tickets::Person;
 use crate::error::{Error, FieldCode, FieldError};
 use crate::{ids, store};
@@ -102,10 +103,19 @@ pub fn find_by_email(tx: &mut Tx<'_>, email: &Email) -> Result<Staff, Error> {
     store::staff::find_by_email(tx, email)?.ok_or(Error::NotFound)
 }
 
-/// Keeps a member of staff out, or lets them in again. Their tickets stay theirs.
-pub fn set_active(tx: &mut Tx<'_>, email: &Email, active: bool) -> Result<Staff, Error> {
+/// Keeps a member of staff out, or lets them in again. Their tickets stay theirs; their sessions end
+/// at once, and links and codes that were mailed to them work no more.
+pub fn set_active(
+    tx: &mut Tx<'_>,
+    email: &Email,
+    active: bool,
+    now: Millis,
+) -> Result<Staff, Error> {
     let mut staff = find_by_email(tx, email)?;
     store::staff::set_active(tx, staff.id, active)?;
+    if !active {
+        sessions::revoke_all(tx, staff.id, now)?;
+    }
     staff.active = active;
     Ok(staff)
 }

@@ -1,4 +1,4 @@
-//! Openings of the portal and of tickets, gathered in memory and written in batches: never on a
+//! Openings of the portal and of tickets, and uses of staff's sessions, gathered in memory and written in batches: never on a
 //! page's way, and never a change of the ticket.
 
 use std::collections::HashMap;
@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::access::Viewer;
+use crate::domain::sessions::{self, Session};
 use crate::error::Error;
 use crate::store;
 
@@ -17,6 +18,8 @@ pub struct Batch {
     links: HashMap<i64, (i64, Millis)>,
     /// By customer and ticket: when last.
     tickets: HashMap<(i64, i64), Millis>,
+    /// By session of staff: when last.
+    sessions: HashMap<i64, Millis>,
 }
 
 /// Gathers openings.
@@ -37,15 +40,28 @@ impl Uses {
         self.lock().tickets.insert((viewer.customer_id, ticket_id), updated_at);
     }
 
+    /// Notes that staff used a session, if the last use that was written down is old enough.
+    pub fn session_used(&self, session: &Session, now: Millis) {
+        if now.since(session.last_used_at) >= sessions::USE_NOTED_AFTER {
+            self.lock().sessions.insert(session.id, now);
+        }
+    }
+
     /// Takes what was gathered; none if there is nothing to write.
     pub fn take(&self) -> Option<Batch> {
         let batch = std::mem::take(&mut *self.lock());
-        (!batch.links.is_empty() || !batch.tickets.is_empty()).then_some(batch)
+        (!batch.is_empty()).then_some(batch)
     }
 
     fn lock(&self) -> MutexGuard<'_, Batch> {
         // A panic elsewhere leaves at worst a count that is one short.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.links.is_empty() && self.tickets.is_empty() && self.sessions.is_empty()
     }
 }
 
@@ -61,6 +77,11 @@ pub fn write(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), Error> {
     tickets.sort_unstable();
     for (&(customer_id, ticket_id), &at) in tickets {
         store::reads::put(tx, customer_id, ticket_id, at)?;
+    }
+    let mut sessions: Vec<_> = batch.sessions.iter().collect();
+    sessions.sort_unstable();
+    for (&id, &at) in sessions {
+        store::sessions::set_used(tx, id, at)?;
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::domain::email::Email;
-use crate::domain::links;
-use crate::domain::mails::{self, HandOver};
+use crate::domain::mails::{self, Door, HandOver};
+use crate::domain::{links, staff_sign_ins};
 use crate::error::Error;
 use crate::mail::outbox;
 use crate::mail::{self, Letter, Mail, Minted, SendError};
@@ -55,7 +55,7 @@ fn letter(app: &App, hand_over: &HandOver) -> Result<Letter, String> {
     let minted = Minted {
         link: Some(link(app, hand_over)),
         code: hand_over.code.clone(),
-        valid_for: links::in_words_of_time(app.rules.link_ttl),
+        valid_for: links::in_words_of_time(valid_for(app, hand_over)),
     };
     let rendered = mail::render(&mail, &app.post.brand, &app.rules, &minted)
         .map_err(|error| error.to_string())?;
@@ -73,12 +73,21 @@ fn letter(app: &App, hand_over: &HandOver) -> Result<Letter, String> {
 fn link(app: &App, hand_over: &HandOver) -> String {
     let public_url = app.config.server.public_url.as_str();
     let reference = hand_over.reference.as_ref();
-    match (&hand_over.token, reference) {
-        (Some(token), _) => links::url(public_url, reference, token),
-        (None, Some(reference)) => {
+    match (&hand_over.door, reference) {
+        (Door::Portal(token), _) => links::url(public_url, reference, token),
+        (Door::SignIn(token), _) => staff_sign_ins::url(public_url, token),
+        (Door::Desk, Some(reference)) => {
             format!("{}/admin/tickets/{reference}", public_url.trim_end_matches('/'))
         }
-        (None, None) => format!("{}/admin", public_url.trim_end_matches('/')),
+        (Door::Desk, None) => format!("{}/admin", public_url.trim_end_matches('/')),
+    }
+}
+
+/// How long what the mail carries works.
+fn valid_for(app: &App, hand_over: &HandOver) -> Duration {
+    match hand_over.door {
+        Door::SignIn(_) => staff_sign_ins::TTL,
+        Door::Portal(_) | Door::Desk => app.rules.link_ttl,
     }
 }
 

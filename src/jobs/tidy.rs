@@ -1,7 +1,9 @@
 //! Closes what was resolved long ago, and forgets what is no longer needed.
 
 use crate::app::App;
-use crate::domain::{codes, idempotency, limits, links, outbox, tickets, webhooks};
+use crate::domain::{
+    codes, idempotency, limits, links, outbox, sessions, staff_sign_ins, tickets, webhooks,
+};
 use crate::error::Error;
 
 /// Closes some tickets that have been resolved for long. Returns whether there may be more.
@@ -13,7 +15,7 @@ pub async fn close(app: &App) -> Result<bool, Error> {
 /// Rows of one kind that one transaction forgets: it holds the only writer of SQLite.
 const FORGOTTEN_AT_ONCE: i64 = 500;
 
-/// Forgets some old links, requests, keys and counters. Returns whether there may be more.
+/// Forgets some old links, sessions, requests, keys and counters. Returns whether there may be more.
 pub async fn forget(app: &App) -> Result<bool, Error> {
     let (now, some) = (app.clock.now(), FORGOTTEN_AT_ONCE);
     let most = app
@@ -26,6 +28,8 @@ pub async fn forget(app: &App) -> Result<bool, Error> {
                 limits::forget_old(tx, now, some)?,
                 outbox::forget_texts(tx, now, some)?,
                 webhooks::forget_old(tx, now, some)?,
+                sessions::forget_old(tx, now, some)?,
+                staff_sign_ins::forget_old(tx, now, some)?,
             ];
             Ok::<_, Error>(forgotten.into_iter().max())
         })

@@ -38,7 +38,7 @@ pub struct For {
     pub customer_id: Option<i64>,
     /// The ticket it is about.
     pub ticket_id: Option<i64>,
-    /// The link request it answers.
+    /// The link request it answers, or the sign-in of staff.
     pub request_id: Option<i64>,
 }
 

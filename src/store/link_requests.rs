@@ -24,8 +24,8 @@ impl FromRow for Waiting {
 pub struct CodeState {
     /// The row.
     pub id: i64,
-    /// Whose session it opens; none if the address was nobody's.
-    pub customer_id: Option<i64>,
+    /// Who gets in with it, by their row; none if the address was nobody's.
+    pub holder: Option<i64>,
     /// Keyed hash of the digits.
     pub code_hash: Option<[u8; 32]>,
     /// Until when they count.
@@ -40,7 +40,7 @@ impl FromRow for CodeState {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
         Ok(Self {
             id: row.get(0)?,
-            customer_id: row.get(1)?,
+            holder: row.get(1)?,
             code_hash: row.get(2)?,
             expires_at: row.get(3)?,
             tries: row.get(4)?,

@@ -13,10 +13,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::web::ctx::Ctx;
 
-const STYLE: &str = include_str!("../../assets/portal.css");
+/// The tokens, the ground, fields, buttons and words that all pages share, then each side's own.
+const STYLE: &str =
+    concat!(include_str!("../../assets/base.css"), include_str!("../../assets/portal.css"));
+const DESK_STYLE: &str =
+    concat!(include_str!("../../assets/base.css"), include_str!("../../assets/admin.css"));
 const DOCS_STYLE: &str = include_str!("../../assets/docs.css");
 const ICON: &str = include_str!("../../assets/icon.svg");
-/// The colour `icon.svg` and `portal.css` are drawn in.
+/// The colour `icon.svg` and `base.css` are drawn in.
 pub const HOUSE_COLOUR: &str = "#3355a8";
 
 /// The page script's modules, each after what it leans on.
@@ -57,8 +61,9 @@ impl Assets {
     /// The assets in the company's `colour`, `#rrggbb`.
     pub fn new(colour: &str) -> Self {
         Self(vec![
-            Asset::new("portal.css", "text/css; charset=utf-8", style(colour)),
+            Asset::new("portal.css", "text/css; charset=utf-8", style(STYLE, colour)),
             Asset::new("portal.js", "text/javascript; charset=utf-8", join_modules(&MODULES)),
+            Asset::new("admin.css", "text/css; charset=utf-8", style(DESK_STYLE, colour)),
             Asset::new("docs.css", "text/css; charset=utf-8", DOCS_STYLE.to_owned()),
         ])
     }
@@ -134,12 +139,12 @@ fn takes(headers: &HeaderMap, coding: &str) -> bool {
     })
 }
 
-fn style(colour: &str) -> String {
+fn style(sheet: &str, colour: &str) -> String {
     if colour == HOUSE_COLOUR || !is_hex(colour) {
-        return STYLE.to_owned();
+        return sheet.to_owned();
     }
     format!(
-        "{STYLE}
+        "{sheet}
 :root {{ --brand: {colour}; }}
 "
     )
@@ -246,9 +251,9 @@ mod tests {
 
     #[test]
     fn only_colours_reach_the_stylesheet() {
-        assert!(style("#aa5500").ends_with("--brand: #aa5500; }\n"));
+        assert!(style(STYLE, "#aa5500").ends_with("--brand: #aa5500; }\n"));
         for bad in ["red", "#12345", "#12345g", "#123456;}", ""] {
-            assert_eq!(style(bad), STYLE, "{bad}");
+            assert_eq!(style(STYLE, bad), STYLE, "{bad}");
         }
     }
 }

@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
+use super::cookies::Cookie;
 use super::health::Watch;
 use super::problem::Problem;
 use super::proxies;
@@ -52,6 +53,20 @@ impl NetworkKey {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(address.octets().to_vec()),
             IpAddr::V6(address) => Self(address.octets()[..8].to_vec()),
+        }
+    }
+
+    /// Roughly which one it is, for the person whose sessions it names: `192.0.2.x`, or the first
+    /// 48 bits of an IPv6 address.
+    pub fn coarse(&self) -> String {
+        match self.0[..] {
+            [0, 0, 0, 0] => "unknown".to_owned(),
+            [a, b, c, _] => format!("{a}.{b}.{c}.x"),
+            [a, b, c, d, e, f, ..] => {
+                let part = |high: u8, low: u8| u16::from_be_bytes([high, low]);
+                format!("{:x}:{:x}:{:x}::/48", part(a, b), part(c, d), part(e, f))
+            }
+            _ => "unknown".to_owned(),
         }
     }
 
@@ -148,6 +163,16 @@ impl Ctx {
         }
     }
 
+    /// The value of one of our cookies.
+    pub fn cookie(&self, cookie: Cookie) -> Option<&str> {
+        cookie.read(&self.headers, self.is_https())
+    }
+
+    /// Whether browsers reach us encrypted: what the public URL says, never the request.
+    pub fn is_https(&self) -> bool {
+        self.app.config.server.public_url.is_https()
+    }
+
     /// A header as text, if it is there once and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -204,5 +229,13 @@ mod tests {
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert!(!format!("{:?}", of("192.0.2.1")).contains("192"));
+    }
+
+    #[test]
+    fn a_network_is_told_roughly() {
+        let of = |text: &str| NetworkKey::of(text.parse().expect("an address")).coarse();
+        assert_eq!(of("192.0.2.1"), "192.0.2.x");
+        assert_eq!(of("2001:db8:1:2::1"), "2001:db8:1::/48");
+        assert_eq!(of("0.0.0.0"), "unknown");
     }
 }

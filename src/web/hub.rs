@@ -1,4 +1,4 @@
-//! The front door, the staff's door, and what a page says when something went wrong.
+//! The front door, and what a page says when something went wrong.
 
 use askama::Template;
 
@@ -15,19 +15,6 @@ pub async fn show(ctx: Ctx) -> Reply {
 #[derive(Template)]
 #[template(path = "hub.html")]
 pub struct Hub<'a> {
-    /// Brand and assets.
-    pub site: &'a Site,
-}
-
-/// `/admin`
-pub async fn admin(ctx: Ctx) -> Reply {
-    reply::page(&Admin { site: &ctx.site })
-}
-
-/// `/admin`: says plainly what is not there.
-#[derive(Template)]
-#[template(path = "admin.html")]
-pub struct Admin<'a> {
     /// Brand and assets.
     pub site: &'a Site,
 }

@@ -135,9 +135,8 @@ impl Fields {
     /// Reads a query string. An empty value is as good as none: forms send all their fields.
     pub fn query(query: &str) -> Self {
         let mut fields = Self { is_query: true, ..Self::default() };
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            match (decode(name), decode(value)) {
+        for pair in pairs(query) {
+            match pair {
                 (Some(name), Some(value)) => fields.add(name, value),
                 (name, _) => {
                     let name = name.unwrap_or_else(|| "query".to_owned());
@@ -399,6 +398,14 @@ fn find<T: Copy>(
 
 fn no_list(name: &str) -> FieldError {
     FieldError::new(name, FieldCode::Malformed, "This must be a list of texts.")
+}
+
+/// The names and values of a query string or form, in order; `None` for what is not UTF-8.
+pub fn pairs(text: &str) -> impl Iterator<Item = (Option<String>, Option<String>)> {
+    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(name), decode(value))
+    })
 }
 
 /// Undoes the encoding of `application/x-www-form-urlencoded`; `None` if that is not UTF-8.

@@ -111,7 +111,7 @@ async fn pass(State(layers): State<Arc<Layers>>, mut request: Request, next: Nex
 }
 
 /// Whether a program asks, and not somebody who looks at a page.
-fn is_program(request: &Request) -> bool {
+pub(super) fn is_program(request: &Request) -> bool {
     let path = request.uri().path();
     let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
     path == "/api" || path.starts_with("/api/") || accept.is_some_and(|kind| kind.contains("json"))
@@ -141,7 +141,9 @@ impl Layers {
 
     /// Reads the body whole, so no handler waits for a client.
     async fn read(&self, request: Request) -> Result<Request, Problem> {
-        let for_tickets = request.uri().path().starts_with("/api/v1/tickets");
+        let path = request.uri().path();
+        let for_tickets =
+            ["/api/v1/tickets", "/admin/tickets"].iter().any(|at| path.starts_with(at));
         let limit =
             if for_tickets { self.limits.ticket_body_bytes } else { self.limits.body_bytes };
         let (parts, mut body) = request.into_parts();

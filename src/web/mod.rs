@@ -1,8 +1,10 @@
 //! Every URL, one line each.
 
+pub mod admin;
 pub mod api;
 pub mod assets;
 mod connection;
+pub mod cookies;
 pub mod ctx;
 pub mod dev;
 pub mod health;
@@ -25,6 +27,7 @@ mod wire;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
 use crate::app::App;
@@ -37,10 +40,8 @@ use site::Site;
 pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(hub::show))
-        .route("/admin", get(hub::admin))
-        // Mails to staff lead below it.
-        .route("/admin/{*rest}", get(hub::admin))
         .merge(portal::routes())
+        .merge(admin::routes())
         .merge(dev::routes())
         .route("/assets/{file}", get(assets::show))
         .route("/healthz", get(health::alive))
@@ -59,10 +60,12 @@ pub fn edge_with(routes: Router<Shared>, app: Arc<App>, limits: Limits) -> Edge 
     let uncounted = places::uncounted(&app.config.server.trusted_proxies);
     let limits = counted(&app, limits);
     let site = Arc::new(Site::new(app.config.brand.clone()));
+    let shared = Shared { app, site: Arc::clone(&site), watch: Arc::default() };
     let router = routes
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .with_state(Shared { app, site: Arc::clone(&site), watch: Arc::default() });
+        .with_state(shared.clone())
+        .layer(from_fn_with_state(shared, admin::guard::guard));
     let router = layers::wrap(router, site, limits, Arc::clone(&headers));
     Edge { router, limits, headers, uncounted, tls: None }
 }

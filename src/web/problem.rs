@@ -133,6 +133,17 @@ impl Problem {
         Self::new(Code::UnsupportedMediaType, detail)
     }
 
+    /// The body is no form that can be read.
+    pub fn malformed_form() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed_form", "This form is not UTF-8.")
+    }
+
+    /// The body is no form at all.
+    pub fn unsupported_form() -> Self {
+        let detail = "Send the form as application/x-www-form-urlencoded.";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
     /// The body is larger than `limit` bytes.
     pub fn too_large(limit: usize) -> Self {
         Self::new(Code::TooLarge, format!("The body is larger than {} KiB.", limit / 1024))

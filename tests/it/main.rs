@@ -23,6 +23,7 @@ mod company_api;
 mod copy;
 mod customer_import;
 mod dashboard;
+mod desk_sign_in;
 mod edge;
 mod events;
 mod generate;

@@ -230,7 +230,7 @@ async fn a_technician_who_left_gets_no_mail() {
     let mut new = app.new_ticket(ALICE, "A broken camera");
     new.assignee = Some(dana.email.clone());
     app.create(new).await.unwrap();
-    app.act(move |tx, _, _| staff::set_active(tx, &dana.email, false)).await.unwrap();
+    app.act(move |tx, _, now| staff::set_active(tx, &dana.email, false, now)).await.unwrap();
     app.deliver().await;
     assert!(app.mailbox("dana@rfs.example").0.is_empty());
     let row = "SELECT error FROM outbox WHERE recipient = 'dana@rfs.example' AND state = 'failed'";

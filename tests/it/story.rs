@@ -84,7 +84,7 @@ async fn people_arrive(app: &TestApp) {
     let dana = app.staff("dana@rfs.example", "Dana", Role::Technician).await;
     let gone = app.staff("gone@rfs.example", "Gone", Role::Admin).await;
     let address = gone.email.clone();
-    app.act(move |tx, _, _| staff::set_active(tx, &address, false)).await.unwrap();
+    app.act(move |tx, _, now| staff::set_active(tx, &address, false, now)).await.unwrap();
     let all = app.db.read(staff::list).await.unwrap();
     assert_eq!([&all[0], &all[1]].map(|it| it.active), [true, false]);
     assert_eq!(all[0], dana);

@@ -8,7 +8,7 @@ use super::calendar::{DAY, is_working_time};
 use super::fill::fill;
 use super::plan::{Act, Planned, TICKETS, year};
 use super::story::{Company, load};
-use super::{CliError, TRY, as_json, public_url, ready_link, settings, welcome};
+use super::{CliError, DESK, Links, TRY, as_json, public_url, ready_link, settings, welcome};
 use crate::app::App;
 use crate::clock::{Clock, Millis};
 use crate::config::{Config, Secret};
@@ -337,12 +337,26 @@ fn the_demo_keeps_to_itself() {
 #[test]
 fn what_is_printed_names_every_address() {
     let (company, _) = load().expect("well-formed files");
-    let text = welcome("http://127.0.0.1:8080", "http://127.0.0.1:8080/portal#token=x");
-    for address in ["8080/\n", "8080/portal\n", "8080/dev/mailbox\n", "/portal#token=x\n"] {
+    let base = "http://127.0.0.1:8080";
+    let links = Links {
+        portal: format!("{base}/portal#token=x"),
+        desk: format!("{base}/admin/sign-in/link/y"),
+    };
+    let text = welcome(base, &links);
+    for address in [
+        "8080/\n",
+        "8080/portal\n",
+        "8080/admin\n",
+        "8080/dev/mailbox\n",
+        "/portal#token=x\n",
+        "/admin/sign-in/link/y\n",
+    ] {
         assert!(text.contains(address), "{address}: {text}");
     }
     for (email, _) in TRY {
         assert!(text.contains(email) && company.customers.iter().any(|it| it.email == email));
     }
-    assert!(as_json("u", "l").starts_with('{'));
+    let admin = company.staff.iter().find(|colleague| colleague.admin).expect("an admin");
+    assert_eq!(admin.email, DESK);
+    assert!(as_json("u", &links).starts_with('{'));
 }

@@ -14,7 +14,7 @@ use crate::domain::entries::{By, Entry, Kind, Visibility};
 use crate::domain::tickets::{Counts, Detail, Priority, Status, Summary};
 use crate::ids::Reference;
 use crate::web::dev::{Mail, MailPage, Mailbox};
-use crate::web::hub::{Admin, ErrorPage, Hub};
+use crate::web::hub::{ErrorPage, Hub};
 use crate::web::site::Site;
 
 const NOW: i64 = 1_795_392_000_000;
@@ -232,7 +232,6 @@ fn pages() -> Vec<(&'static str, String)> {
         ("invalid", page(&Refused { expired: false })),
         ("missing", page(&Missing)),
         ("hub", page(&Hub { site: &site })),
-        ("admin", page(&Admin { site: &site })),
         ("error-404", page(&ErrorPage::new(&site, 404, None))),
         ("error-500", page(&ErrorPage::new(&site, 500, Some("q3J9x")))),
         ("error-503", page(&ErrorPage::new(&site, 503, None))),

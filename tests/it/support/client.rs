@@ -1,16 +1,21 @@
 //! Somebody at the door: a browser or a program that speaks HTTP.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt as _;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
 use doorkey::web::ctx::Peer;
 
 use super::{TestApp, contract};
+
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 /// Who asks, from where, with what in hand.
 #[derive(Clone)]
@@ -19,11 +24,61 @@ pub struct Client {
     bearer: Option<String>,
     peer: SocketAddr,
     headers: Vec<(String, String)>,
+    cookies: Option<Jar>,
 }
+
+/// The cookies of one browser, by name.
+type Jar = Arc<Mutex<BTreeMap<String, String>>>;
 
 impl Client {
     pub(super) fn new(app: TestApp) -> Self {
-        Self { app, bearer: None, peer: "192.0.2.1:4711".parse().unwrap(), headers: Vec::new() }
+        let peer = "192.0.2.1:4711".parse().unwrap();
+        Self { app, bearer: None, peer, headers: Vec::new(), cookies: None }
+    }
+
+    /// Another browser: it keeps its own cookies, and sends forms as from our own pages.
+    pub fn browser(&self) -> Self {
+        let cookies = Some(Jar::default());
+        Self { cookies, ..self.clone() }.header("User-Agent", FIREFOX)
+    }
+
+    /// The value of one of the browser's cookies.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.as_ref().expect("a browser").lock().unwrap().get(name).cloned()
+    }
+
+    /// Puts a cookie into the browser by hand.
+    pub fn set_cookie(&self, name: &str, value: &str) {
+        let jar = self.cookies.as_ref().expect("a browser");
+        jar.lock().unwrap().insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Sends a form of one of our own pages.
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let text = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let pairs = fields.iter().map(|(name, value)| format!("{}={}", text(name), text(value)));
+        let body = pairs.collect::<Vec<_>>().join("&");
+        let ours = self.header("Sec-Fetch-Site", "same-origin");
+        ours.send("POST", path, body, Some("application/x-www-form-urlencoded")).await
+    }
+
+    fn keep_cookies(&self, headers: &HeaderMap) {
+        let Some(jar) = &self.cookies else { return };
+        for value in headers.get_all("set-cookie") {
+            let (pair, rest) = value.to_str().unwrap().split_once("; ").unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            if rest.contains("Max-Age=0;") {
+                jar.lock().unwrap().remove(name);
+            } else {
+                jar.lock().unwrap().insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    fn sent_cookies(&self) -> Option<String> {
+        let jar = self.cookies.as_ref()?.lock().unwrap();
+        let pairs: Vec<String> = jar.iter().map(|(name, it)| format!("{name}={it}")).collect();
+        (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
     /// The same person with the token of this link.
@@ -97,12 +152,16 @@ impl Client {
         if let Some(kind) = kind {
             request = request.header("Content-Type", kind);
         }
+        if let Some(cookies) = self.sent_cookies() {
+            request = request.header("Cookie", cookies);
+        }
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
         let request = request.body(Body::from(body.into())).unwrap();
         let response = self.app.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
+        self.keep_cookies(&parts.headers);
         let (status, headers) = (parts.status.as_u16(), parts.headers);
         let body = body.collect().await.unwrap().to_bytes();
         contract::check(method, path, status, &headers, &body);

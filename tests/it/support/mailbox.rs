@@ -26,6 +26,13 @@ impl Mailbox {
         link(&self.last().text)
     }
 
+    /// The path of the sign-in link of the newest mail.
+    #[track_caller]
+    pub fn sign_in_path(&self) -> String {
+        let link = sign_in_link(&self.last().text);
+        link[link.find("/admin").unwrap()..].to_owned()
+    }
+
     /// The six digits of the newest mail.
     #[track_caller]
     pub fn code(&self) -> String {
@@ -39,6 +46,14 @@ pub fn link(text: &str) -> String {
     let mut words = text.split_whitespace();
     let link = words.find(|word| word.starts_with("http") && word.contains("#token="));
     link.unwrap_or_else(|| panic!("no link in {text}")).to_owned()
+}
+
+/// The first address in a text on which staff sign in.
+#[track_caller]
+pub fn sign_in_link(text: &str) -> String {
+    let mut words = text.split_whitespace();
+    let link = words.find(|word| word.starts_with("http") && word.contains("/admin/sign-in/link/"));
+    link.unwrap_or_else(|| panic!("no sign-in link in {text}")).to_owned()
 }
 
 /// Six digits on a line of their own, with or without a space in their middle.

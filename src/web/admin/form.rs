@@ -1,0 +1,121 @@
+//! What was typed into a form of the desk: read strictly, and kept, so that the page can show it
+//! again with what is wrong beside each field.
+//!
+//! ```ignore
+//! let mut fields = form.fields();
+//! let name = fields.line("name", text::REQUIRED_NAME);
+//! match fields.finish() {
+//!     Ok(()) => …,
+//!     Err(error) => page(&form.refused(error)?),
+//! }
+//! ```
+
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+
+use crate::error::{Error, FieldCode, FieldError};
+use crate::web::input::{self, Body, Fields};
+use crate::web::problem::Problem;
+
+/// The body of a form, `application/x-www-form-urlencoded`.
+#[derive(Debug)]
+pub struct Form {
+    text: String,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let is_form = is_form(request.headers());
+        let body = Body::from_request(request, state).await?;
+        // A button alone sends no field, and some browsers no type then.
+        if !is_form && !body.bytes().is_empty() {
+            return Err(Problem::unsupported_form());
+        }
+        let text =
+            String::from_utf8(body.bytes().to_vec()).map_err(|_| Problem::malformed_form())?;
+        Ok(Self { text })
+    }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
+
+/// The names and values of a form, as they were sent; `None` if it is no form that can be read.
+pub fn pairs(headers: &HeaderMap, body: &[u8]) -> Option<Vec<(String, String)>> {
+    let text = std::str::from_utf8(body).ok()?;
+    if !text.is_empty() && !is_form(headers) {
+        return None;
+    }
+    input::pairs(text).map(|(name, value)| Some((name?, value?))).collect()
+}
+
+impl Form {
+    /// Its fields, each to be taken once. An empty one is as good as none.
+    pub fn fields(&self) -> Fields {
+        Fields::query(&self.text)
+    }
+
+    /// The form as it was sent, with what is wrong with it.
+    ///
+    /// # Errors
+    /// `error` itself if it is not about fields, or about one that no page of ours has.
+    pub fn refused(&self, error: Error) -> Result<Filled, Problem> {
+        match error {
+            Error::Invalid(problems) if problems.iter().all(|it| !is_foreign(it)) => {
+                let sent = input::pairs(&self.text);
+                let values = sent.filter_map(|(name, value)| Some((name?, value?))).collect();
+                Ok(Filled { values, problems })
+            }
+            other => Err(other.into()),
+        }
+    }
+}
+
+fn is_foreign(problem: &FieldError) -> bool {
+    problem.code == FieldCode::UnknownField
+}
+
+/// What stands in the fields of a form when its page is shown: nothing, what is there already, or
+/// what was typed and refused.
+#[derive(Clone, Debug, Default)]
+pub struct Filled {
+    values: BTreeMap<String, String>,
+    problems: Vec<FieldError>,
+}
+
+impl Filled {
+    /// A form that shows what is there already.
+    pub fn with<const N: usize>(values: [(&str, &str); N]) -> Self {
+        let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self { values: values.into(), problems: Vec::new() }
+    }
+
+    /// What stands in this field; nothing if it was never filled.
+    pub fn value(&self, name: &str) -> &str {
+        self.values.get(name).map_or("", String::as_str)
+    }
+
+    /// Whether this choice of the field is the one that was made.
+    pub fn is(&self, name: &str, choice: &str) -> bool {
+        self.value(name) == choice
+    }
+
+    /// What is wrong with this field; nothing if it is fine.
+    pub fn problem(&self, name: &str) -> &str {
+        let found = self.problems.iter().find(|problem| problem.field == name);
+        found.map_or("", |problem| &problem.message)
+    }
+
+    /// Whether anything is wrong. The page is then answered with 422.
+    pub fn is_refused(&self) -> bool {
+        !self.problems.is_empty()
+    }
+}

@@ -1,0 +1,55 @@
+//! What stands around every page of the desk: where one can go, and who is signed in.
+
+use crate::domain::sessions::SignedIn;
+use crate::web::site::{Site, initials};
+
+/// A place in the navigation.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Where it leads.
+    pub href: &'static str,
+    /// What it is called.
+    pub label: &'static str,
+    /// The drawing beside it: the `d` of a path in a box of 16 by 16.
+    pub icon: &'static str,
+    /// Whether only admins see it.
+    pub for_admins: bool,
+}
+
+/// Everything that is there, in the order in which it is shown. What is not built yet is not named.
+pub const PLACES: &[Place] = &[Place {
+    href: "/admin",
+    label: "Dashboard",
+    icon: "M2.5 8.5h4v5h-4zM9.5 2.5h4v11h-4zM2.5 2.5h4v3h-4z",
+    for_admins: false,
+}];
+
+/// The frame of one page.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Brand and assets.
+    pub site: &'a Site,
+    /// Who is signed in.
+    pub me: &'a SignedIn,
+    /// The page's path.
+    pub path: &'a str,
+}
+
+impl Frame<'_> {
+    /// Where this reader can go.
+    pub fn places(&self) -> impl Iterator<Item = &'static Place> {
+        let admin = self.me.is_admin();
+        PLACES.iter().filter(move |place| admin || !place.for_admins)
+    }
+
+    /// Whether the page is this place, or stands below it.
+    pub fn is_at(&self, href: &str) -> bool {
+        let below = self.path.strip_prefix(href);
+        below.is_some_and(|rest| rest.is_empty() || (href != "/admin" && rest.starts_with('/')))
+    }
+
+    /// For the circle beside the reader's name.
+    pub fn initials(&self) -> String {
+        initials(&self.me.staff.name)
+    }
+}

@@ -1,0 +1,35 @@
+//! The staff's desk: plain pages and forms, better with JavaScript and whole without.
+//!
+//! What every address below `/admin` can rely on stands in [`guard`]: an unsafe request came from
+//! our own pages, and whoever asks is signed in, but for [`sign_in`]. A handler takes a
+//! [`desk::Desk`] (or [`desk::AdminDesk`]) and, if something was typed, a [`form::Form`]; calls one
+//! function of the domain; and answers with a page or [`desk::go`].
+
+pub mod dashboard;
+pub mod desk;
+pub mod form;
+pub mod frame;
+pub mod guard;
+pub mod sessions;
+pub mod sign_in;
+pub mod then;
+mod visitor;
+
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use axum::routing::any;
+
+use crate::web::ctx::Shared;
+use crate::web::problem::Problem;
+
+/// Every URL of the desk.
+pub fn routes() -> Router<Shared> {
+    Router::new()
+        .merge(sign_in::routes())
+        .merge(dashboard::routes())
+        .merge(sessions::routes())
+        // Mails and bookmarks may name what is not there: say so in the desk's frame.
+        .route("/admin/{*rest}", any(|| async { Problem::not_found() }))
+}
