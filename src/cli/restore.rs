@@ -25,7 +25,7 @@ pub struct Args {
     /// What doorkey backup wrote; it is not changed
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Print one JSON object: {"links_revoked", "mails_held", "api_keys", "tables", …}
+    /// Print one JSON object: {"links_revoked", "sessions_ended", "mails_held", "api_keys", "tables", …}
     #[arg(long)]
     json: bool,
 }
@@ -120,6 +120,7 @@ fn object(tables: &[Copied], restored: &Restored) -> Value {
         .map(|key| json!({ "id": key.id.to_string(), "name": key.name }))
         .collect();
     object["links_revoked"] = json!(restored.links);
+    object["sessions_ended"] = json!(restored.sessions);
     object["mails_held"] = json!(restored.mails);
     object["api_keys"] = json!(keys);
     object["webhooks"] = json!(restored.webhooks);
@@ -138,6 +139,9 @@ fn words(tables: &[Copied], restored: &Restored, seconds: f64) -> String {
          Customers ask for a new link on the portal.",
         many(restored.links, "link")
     ));
+    if restored.sessions > 0 {
+        tell("Staff are signed out; they sign in again at /admin/sign-in.".to_owned());
+    }
     if restored.mails > 0 {
         tell(format!(
             "{} that waited are held, as they may have been sent since: look at them with \

@@ -36,6 +36,10 @@ const MODULES: [&str; 9] = [
     include_str!("../../assets/portal/main.js"),
 ];
 
+/// The desk's modules, likewise.
+const DESK_MODULES: [&str; 2] =
+    [include_str!("../../assets/portal/times.js"), include_str!("../../assets/admin/main.js")];
+
 /// One file a page loads.
 #[derive(Debug)]
 struct Asset {
@@ -64,6 +68,7 @@ impl Assets {
             Asset::new("portal.css", "text/css; charset=utf-8", style(STYLE, colour)),
             Asset::new("portal.js", "text/javascript; charset=utf-8", join_modules(&MODULES)),
             Asset::new("admin.css", "text/css; charset=utf-8", style(DESK_STYLE, colour)),
+            Asset::new("admin.js", "text/javascript; charset=utf-8", join_modules(&DESK_MODULES)),
             Asset::new("docs.css", "text/css; charset=utf-8", DOCS_STYLE.to_owned()),
         ])
     }
@@ -235,18 +240,19 @@ mod tests {
 
     #[test]
     fn joined_modules_declare_each_name_once() {
-        let script = join_modules(&MODULES);
-        let mut seen = HashSet::new();
-        let words = ["const ", "let ", "function ", "async function ", "class "];
-        for line in script.lines() {
-            let Some(rest) = words.iter().find_map(|word| line.strip_prefix(word)) else {
-                continue;
-            };
-            let name: String =
-                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            assert!(seen.insert(name.clone()), "{name} is declared twice");
+        for script in [join_modules(&MODULES), join_modules(&DESK_MODULES)] {
+            let mut seen = HashSet::new();
+            let words = ["const ", "let ", "function ", "async function ", "class "];
+            for line in script.lines() {
+                let Some(rest) = words.iter().find_map(|word| line.strip_prefix(word)) else {
+                    continue;
+                };
+                let name: String =
+                    rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                assert!(seen.insert(name.clone()), "{name} is declared twice");
+            }
+            assert!(!script.contains("\nimport ") && !script.contains("\nexport "));
         }
-        assert!(!script.contains("\nimport ") && !script.contains("\nexport "));
     }
 
     #[test]

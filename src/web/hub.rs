@@ -47,6 +47,11 @@ fn say(status: u16) -> (&'static str, &'static str) {
         404 => {
             ("There is no such page", "The address may have a slip in it, or the page has moved.")
         }
+        403 => (
+            "This was not done",
+            "It did not come from one of our own pages, so nothing was changed. Open the page itself \
+             and try again there.",
+        ),
         405 => ("This cannot be done here", "The page exists, but not for this kind of request."),
         413 => {
             ("This is too much at once", "What was sent is larger than we take. Please shorten it.")

@@ -92,6 +92,8 @@ async fn nothing_that_is_not_theirs_reaches_a_customer_by_any_door() {
         "/api/v1/openapi.json".into(),
         "/".into(),
         "/admin".into(),
+        "/admin/sign-in".into(),
+        "/admin/sessions".into(),
         "/readyz".into(),
     ] {
         texts.push(alice.get(&path).await);

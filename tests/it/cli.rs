@@ -80,7 +80,11 @@ fn staff_are_added_listed_disabled_and_enabled() {
     let added = doorkey.cli(ADD_KIM);
     assert!(added["id"].as_str().unwrap().parse::<i64>().is_ok());
     assert!(added["created_at"].as_str().unwrap().ends_with('Z'), "{added}");
-    assert_eq!(without_chance(added.clone(), &["id", "created_at"]), kim);
+    let link = added["url"].as_str().unwrap();
+    let token = link.strip_prefix("https://support.rfs.example/admin/sign-in/link/").expect(link);
+    assert_eq!(token.len(), 43, "{link}");
+    let drawn = ["id", "created_at", "url", "expires_at"];
+    assert_eq!(without_chance(added.clone(), &drawn), kim);
     doorkey.cli(&[
         "staff",
         "add",
@@ -98,10 +102,27 @@ fn staff_are_added_listed_disabled_and_enabled() {
         list["items"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
     assert_eq!(names, ["Kim Park", "Lee"]);
     assert_eq!(list["items"][0], disabled);
-    assert_eq!(doorkey.cli(&["staff", "enable", "--email", KIM]), added);
+    let enabled = doorkey.cli(&["staff", "enable", "--email", KIM]);
+    assert_eq!((&enabled["id"], &enabled["active"]), (&added["id"], &json!(true)));
     let words = say(&doorkey, &["staff", "list"]);
     assert!(words.starts_with("E-MAIL           NAME      ROLE        ACTIVE\n"), "{words}");
     assert!(words.contains("\nkim@rfs.example  Kim Park  technician  yes\n"), "{words}");
+}
+
+#[test]
+fn staff_get_a_link_at_the_command_line_unless_they_are_disabled() {
+    let doorkey = set_up();
+    doorkey.cli(ADD_KIM);
+    let link = ["staff", "link", "--email", "KIM@rfs.example"];
+    let made = doorkey.cli(&link);
+    without_chance(made.clone(), &["url", "expires_at"]);
+    let words = say(&doorkey, &link);
+    assert!(words.starts_with("https://support.rfs.example/admin/sign-in/link/"), "{words}");
+    assert_ne!(words.trim_end(), made["url"].as_str().unwrap());
+    assert_eq!(count(&doorkey, "staff_sign_ins"), 3);
+    doorkey.cli(&["staff", "disable", "--email", KIM]);
+    let refused = fail(&doorkey, &link, 1);
+    assert_eq!(refused, "doorkey: --email: This member of staff is disabled and gets no link.\n");
 }
 
 #[test]
@@ -331,7 +352,8 @@ fn what_the_data_does_not_allow_fails_and_changes_nothing() {
     let ben = ["ticket", "add", "--email", "ben@harbour-lofts.example", "--subject", "x"];
     let ben = [&ben[..], &["--description", "y"]].concat();
     let bens = doorkey.cli(&ben)["reference"].as_str().unwrap().to_owned();
-    let commands: [(Vec<&str>, &str); 8] = [
+    let commands: [(Vec<&str>, &str); 9] = [
+        (vec!["staff", "link", "--email", ANA], "doorkey staff list"),
         (ADD_KIM.to_vec(), "--email: Somebody"),
         (vec!["staff", "disable", "--email", ANA], "doorkey staff list"),
         (vec!["staff", "enable", "--email", ANA], "doorkey staff list"),
@@ -374,6 +396,7 @@ fn every_command_has_a_purpose_and_an_example() {
     let commands = [
         "staff add",
         "staff list",
+        "staff link",
         "staff disable",
         "staff enable",
         "customer add",

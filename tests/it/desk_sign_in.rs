@@ -1,5 +1,7 @@
 //! Staff sign in: by link and by code, once, in the browser that asked; and what ends a session.
 
+use std::path::Path;
+
 use doorkey::config::PublicUrl;
 use doorkey::domain::staff::{self, Role};
 use doorkey::domain::{Actor, backups, staff_sign_ins};
@@ -614,11 +616,10 @@ async fn every_page_of_the_desk_is_private_and_tells_its_origin_to_us_alone() {
     }
 }
 
-/// Every path below `/admin` that the source names in a route.
-pub fn routes() -> Vec<String> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/admin");
+/// Every route below `/admin` as the source has it: `("POST", "/admin/sessions/{id}/end")`, sorted.
+pub fn routes() -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
-    let mut folders = vec![folder];
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/admin")];
     while let Some(folder) = folders.pop() {
         for file in std::fs::read_dir(folder).unwrap() {
             let path = file.unwrap().path();
@@ -627,8 +628,14 @@ pub fn routes() -> Vec<String> {
                 continue;
             }
             let text = std::fs::read_to_string(path).unwrap();
-            let calls = text.split(".route(").skip(1).filter_map(|call| call.split('"').nth(1));
-            found.extend(calls.map(str::to_owned));
+            for call in text.split(".route(").skip(1) {
+                let call = call.split("\n}").next().unwrap();
+                let path = call.split('"').nth(1).unwrap();
+                assert!(path.starts_with("/admin"), "{path} is no address of the desk");
+                let verbs = [("GET", "get("), ("POST", "post("), ("GET", "any(")];
+                let named = verbs.iter().filter(|(_, word)| call.contains(word));
+                found.extend(named.map(|(verb, _)| (*verb, path.to_owned())));
+            }
         }
     }
     found.sort();
@@ -640,7 +647,8 @@ async fn no_other_site_can_make_a_browser_do_anything_at_the_desk() {
     let app = with_dana().await;
     let dana = signed_in(&app).await;
     let routes = routes();
-    assert!(routes.len() >= 9 && routes.contains(&"/admin/sign-out".to_owned()), "{routes:?}");
+    assert!(routes.len() >= 12, "{routes:?}");
+    assert!(routes.contains(&("POST", "/admin/sign-out".to_owned())), "{routes:?}");
     let own = app.config.server.public_url.as_str().to_owned();
     let before = app.dump().await;
     let foreign: [&[(&str, &str)]; 8] = [
@@ -654,7 +662,7 @@ async fn no_other_site_can_make_a_browser_do_anything_at_the_desk() {
         &[("Referer", &own)],
     ];
     let mut refused = 0;
-    for route in &routes {
+    for (_, route) in &routes {
         let path = route.replace("{id}", "1").replace("{token}", "x").replace("{*rest}", "x");
         for method in ["POST", "PUT", "PATCH", "DELETE", "MERGE"] {
             for headers in foreign {
@@ -668,7 +676,7 @@ async fn no_other_site_can_make_a_browser_do_anything_at_the_desk() {
             }
         }
     }
-    assert!(refused >= 360, "{refused}");
+    assert!(refused >= 480, "{refused}");
     assert_eq!(dump::difference(&before, &app.dump().await), "");
     let by_origin = dana.header("Origin", &own);
     by_origin.send("POST", "/admin/sign-out", "", None).await.expect(303);

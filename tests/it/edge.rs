@@ -312,7 +312,10 @@ async fn every_answer_is_dressed() {
     assert_problem(&answer, 405, "method_not_allowed");
     assert!(answer.contains("allow: POST"), "{answer}");
     let desk = server.get("/admin/tickets/TKT-7K3M9Q").await;
-    assert_eq!(status(&desk), 200, "mails to staff lead here");
+    assert_eq!(status(&desk), 303, "mails to staff lead here");
+    let door = "location: /admin/sign-in?then=%2Fadmin%2Ftickets%2FTKT%2D7K3M9Q\r\n";
+    assert!(desk.contains(door), "{desk}");
+    assert!(desk.contains("referrer-policy: same-origin\r\n"), "{desk}");
     for path in ["/nothing", "//api", "/portal/..;/admin", "/%ff"] {
         let page = server.get(path).await;
         assert_eq!(status(&page), 404, "{path}");

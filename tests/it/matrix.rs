@@ -266,6 +266,76 @@ async fn send(client: &Client, verb: &str, path: &str, body: &Value) -> Answer {
     }
 }
 
+/// A route of the desk, a form for it, and what a technician and an admin are answered.
+type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)], u16, u16);
+
+/// Every route of the desk, once. `{id}` becomes 1, and other names `x`.
+const DESK: &[Row] = &[
+    ("GET", "/admin", &[], 200, 200),
+    ("GET", "/admin/sessions", &[], 200, 200),
+    ("POST", "/admin/sessions/{id}/end", &[], 404, 404),
+    ("POST", "/admin/sessions/end-all", &[], 303, 303),
+    ("POST", "/admin/sign-out", &[], 303, 303),
+    ("GET", "/admin/sign-in", &[], 200, 200),
+    ("POST", "/admin/sign-in", &[("email", "x")], 422, 422),
+    ("GET", "/admin/sign-in/sent", &[], 303, 303),
+    ("POST", "/admin/sign-in/code", &[("code", "000000")], 422, 422),
+    ("GET", "/admin/sign-in/link/{token}", &[], 410, 410),
+    ("POST", "/admin/sign-in/link/{token}", &[], 410, 410),
+    ("GET", "/admin/{*rest}", &[], 404, 404),
+];
+
+async fn visit(client: &Client, (verb, route, form, ..): &Row) -> Answer {
+    let path = route.replace("{id}", "1").replace("{token}", "x").replace("{*rest}", "x/y");
+    match *verb {
+        "GET" => client.get(&path).await,
+        _ => client.form(&path, form).await,
+    }
+}
+
+#[tokio::test]
+async fn at_the_desk_a_role_may_do_what_it_is_for_and_nothing_else() {
+    let app = TestApp::start().await;
+    let mut listed: Vec<_> = DESK.iter().map(|row| (row.0, row.1.to_owned())).collect();
+    listed.sort();
+    assert_eq!(listed, crate::desk_sign_in::routes(), "every route of the desk has its line");
+    for row in DESK {
+        for (address, role, wanted) in [
+            ("tech@rfs.example", Role::Technician, row.3),
+            ("boss@rfs.example", Role::Admin, row.4),
+        ] {
+            let browser = app.at_the_desk(address, role).await;
+            let before = app.dump().await;
+            let answer = visit(&browser, row).await;
+            assert_eq!(answer.status, wanted, "{role:?} {} {}: {}", row.0, row.1, answer.text());
+            if wanted == 403 {
+                assert_eq!(dump::difference(&before, &app.dump().await), "", "{row:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_desk_is_shut_for_whoever_is_not_signed_in() {
+    let app = TestApp::start().await;
+    let tokens = [app.customer(ALICE).await, app.admin().await];
+    app.sleep(1);
+    let before = app.dump().await;
+    let forged = app.anon().browser();
+    forged.set_cookie("doorkey", tokens[0].secret());
+    let mut strangers = vec![app.anon(), forged];
+    strangers.extend(tokens);
+    for row in DESK.iter().filter(|row| !row.1.starts_with("/admin/sign-in")) {
+        for stranger in &strangers {
+            let answer = visit(stranger, row).await;
+            // What was typed is kept, on a page that asks to sign in.
+            let wanted = if row.2.is_empty() { 303 } else { 401 };
+            assert_eq!(answer.status, wanted, "{row:?}: {}", answer.text());
+        }
+    }
+    assert_eq!(dump::difference(&before, &app.dump().await), "");
+}
+
 #[tokio::test]
 async fn a_link_is_revoked_only_at_the_customer_it_belongs_to() {
     let app = TestApp::start().await;

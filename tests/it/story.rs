@@ -34,6 +34,7 @@ async fn one_story_runs_every_statement_of_the_store() {
     let app = TestApp::start().await;
     people_arrive(&app).await;
     a_customer_comes_in(&app).await;
+    staff_come_in(&app).await;
     a_ticket_lives(&app).await;
     everybody_looks(&app).await;
     everything_moves(&app).await;
@@ -128,6 +129,27 @@ async fn a_customer_comes_in(app: &TestApp) {
     let viewer = app.viewer(&alice).await;
     app.uses.portal_opened(&viewer, app.now());
     app.write_uses().await;
+}
+
+async fn staff_come_in(app: &TestApp) {
+    let desk = app.at_the_desk("dana@rfs.example", Role::Technician).await;
+    app.sleep(120);
+    desk.get("/admin/sessions").await.expect(200);
+    app.write_uses().await;
+    let asking = app.anon().browser();
+    asking.form("/admin/sign-in", &[("email", "dana@rfs.example")]).await.expect(303);
+    app.deliver().await;
+    let mail = app.mailbox("dana@rfs.example");
+    asking.get(&mail.sign_in_path()).await.expect(200);
+    asking.form("/admin/sign-in/code", &[("code", &mail.code())]).await.expect(303);
+    // Signing in once more ends the session that this browser had.
+    app.sleep(120);
+    asking.form("/admin/sign-in", &[("email", "dana@rfs.example")]).await.expect(303);
+    app.deliver().await;
+    let link = app.mailbox("dana@rfs.example").sign_in_path();
+    asking.form(&link, &[]).await.expect(303);
+    desk.form("/admin/sign-out", &[]).await.expect(303);
+    asking.form("/admin/sessions/end-all", &[]).await.expect(303);
 }
 
 async fn a_ticket_lives(app: &TestApp) {

@@ -121,7 +121,8 @@ async fn turn_away(
         return go(&form_path(then::local(wanted)));
     }
     let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_else(|_| Bytes::new());
-    let typed = pairs(asked.headers, &bytes).filter(|_| asked.method == Method::POST);
+    let typed = pairs(asked.headers, &bytes).filter(|typed| !typed.is_empty());
+    let typed = typed.filter(|_| asked.method == Method::POST);
     let (Some(typed), true) = (typed, path == then::local(path)) else {
         return go(&form_path(then::HOME));
     };

@@ -128,6 +128,44 @@ async fn refusals_are_accessible() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_desks_pages_are_accessible() {
+    let Some(browser) = &Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[]);
+    let long = "Dana-Maximiliane Reyes-Überlängenfeld von und zu Hohenschwarzwald";
+    let add = ["staff", "add", "--email", "dana@rfs.example", "--name", long, "--role", "admin"];
+    let link = doorkey.cli(&add)["url"].as_str().unwrap().to_owned();
+    browser.open(&doorkey.url("/admin")).await;
+    browser.find("field", "Email").await;
+    look_at(browser, "desk-sign-in").await;
+    browser.fill("Email", "dana").await;
+    browser.press("Send Me a Link").await;
+    browser.see("does not look like an e-mail address").await;
+    look_at(browser, "desk-sign-in-problem").await;
+    browser.fill("Email", "dana@rfs.example").await;
+    browser.press("Send Me a Link").await;
+    browser.see("a link is on its way").await;
+    look_at(browser, "desk-sent").await;
+    browser.fill("6-digit code", "000000").await;
+    browser.press("Sign In").await;
+    browser.see("This code is not valid").await;
+    look_at(browser, "desk-code-problem").await;
+    browser.open(&link).await;
+    look_at(browser, "desk-link").await;
+    browser.press("Sign In").await;
+    browser.see("Signed in as").await;
+    look_at(browser, "desk-dashboard").await;
+    browser.open(&doorkey.url("/admin/sessions")).await;
+    browser.see("Your sessions").await;
+    look_at(browser, "desk-sessions").await;
+    browser.open(&doorkey.url("/admin/no/such/page")).await;
+    browser.see("There is no such page").await;
+    look_at(browser, "desk-not-found").await;
+    browser.open(&link).await;
+    browser.see("This link was used already").await;
+    look_at(browser, "desk-link-used").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_first_visit_is_light() {
     let Some(browser) = Browser::start().await else { return };
     let doorkey = Doorkey::start(&[]);

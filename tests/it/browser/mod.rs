@@ -3,6 +3,7 @@
 
 mod access;
 mod demo;
+mod desk;
 mod drafts;
 mod keyboard;
 mod looks;

@@ -9,7 +9,7 @@ use doorkey::domain::notes::{self, NewNote};
 use doorkey::domain::replies::{self, NewReply};
 use doorkey::domain::staff::{self, NewStaff, Role, Staff};
 use doorkey::domain::tickets::{self, Change, NewTicket, Priority, Status, Ticket};
-use doorkey::domain::{Actor, api_keys};
+use doorkey::domain::{Actor, api_keys, staff_sign_ins};
 use doorkey::error::Error;
 use doorkey::ids::{Reference, Token};
 
@@ -66,6 +66,24 @@ impl TestApp {
     pub async fn staff(&self, address: &str, name: &str, role: Role) -> Staff {
         let new = NewStaff { email: email(address), name: name.to_owned(), role };
         self.act(move |tx, _, now| staff::add(tx, &new, now)).await.unwrap()
+    }
+
+    /// A browser in which somebody with this role is signed in at the desk; they are added if
+    /// nobody has the address.
+    pub async fn at_the_desk(&self, address: &str, role: Role) -> Client {
+        let new = NewStaff { email: email(address), name: "Dana Reyes".into(), role };
+        let made = self.act(move |tx, _, now| {
+            let staff = match staff::find_by_email(tx, &new.email) {
+                Err(Error::NotFound) => staff::add(tx, &new, now)?,
+                found => found?,
+            };
+            assert_eq!(staff.role, role);
+            staff_sign_ins::issue_by_hand(tx, &staff, now)
+        });
+        let path = staff_sign_ins::url("", &made.await.unwrap().0);
+        let browser = self.anon().browser();
+        browser.form(&path, &[]).await.expect(303);
+        browser
     }
 
     /// A program with a key of this role.

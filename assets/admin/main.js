@@ -1,0 +1,6 @@
+// The desk's script: what makes whole pages better. Every page works without it.
+
+import { keepTimes, writeTimes } from "../portal/times.js";
+
+writeTimes(document);
+keepTimes();

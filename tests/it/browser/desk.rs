@@ -1,0 +1,120 @@
+//! How staff come in, as they meet it: the first admin by a link of the command line, then by mail,
+//! with JavaScript and without.
+
+use serde_json::json;
+
+use crate::real::browser::Browser;
+use crate::real::doorkey::Doorkey;
+use crate::real::smtp::Smtp;
+use crate::support::mailbox::{code, sign_in_link};
+
+const DANA: &str = "dana@rfs.example";
+
+/// A mail server, Doorkey with its first admin, and a browser.
+struct Stage {
+    smtp: Smtp,
+    doorkey: Doorkey,
+    browser: Browser,
+    /// The link that `staff add` printed.
+    first_link: String,
+}
+
+impl Stage {
+    async fn set() -> Option<Self> {
+        let smtp = Smtp::start()?;
+        let browser = Browser::start().await?;
+        let doorkey = Doorkey::start_with_mail(&smtp, &[]);
+        let dana = ["staff", "add", "--email", DANA, "--name", "Dana Reyes", "--role", "admin"];
+        let first_link = doorkey.cli(&dana)["url"].as_str().unwrap().to_owned();
+        Some(Self { smtp, doorkey, browser, first_link })
+    }
+
+    /// Asks for a way in, in this browser; returns the text of the mail that comes.
+    async fn ask(&self, number: usize) -> String {
+        self.browser.fill("Email", DANA).await;
+        self.browser.press("Send Me a Link").await;
+        self.browser.see("a link is on its way").await;
+        self.smtp.wait_for(DANA, number).text
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_first_link_to_signing_out_everywhere() {
+    let Some(stage) = Stage::set().await else { return };
+    let Stage { doorkey, browser, first_link, .. } = &stage;
+    browser.open(first_link).await;
+    browser.see("Sign in to the desk").await;
+    browser.press("Sign In").await;
+    browser.see("Signed in as Dana Reyes").await;
+    browser.assert_quiet().await;
+    // By mail, from a page of the desk: one lands where one wanted to be.
+    browser.press("Sign out").await;
+    browser.see("You are signed out.").await;
+    browser.open(&doorkey.url("/admin/sessions?from=bookmark")).await;
+    let mail = stage.ask(1).await;
+    let asked = browser.tab().await;
+    browser.open_new_tab(&sign_in_link(&mail)).await;
+    browser.press("Sign In").await;
+    browser.see_address("/admin/sessions?from=bookmark").await;
+    browser.see("Chrome on Linux").await;
+    browser.see("127.0.0.x").await;
+    browser.open(first_link).await;
+    browser.see("This link was used already").await;
+    browser.switch(&asked).await;
+    browser.open(&doorkey.url("/admin/sessions")).await;
+    browser.press("Sign Out Everywhere").await;
+    browser.see("You are signed out.").await;
+    browser.assert_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_is_typed_where_the_link_was_asked_for() {
+    let Some(stage) = Stage::set().await else { return };
+    let Stage { doorkey, browser, .. } = &stage;
+    browser.open(&doorkey.url("/admin")).await;
+    let mail = stage.ask(1).await;
+    let phone = Browser::start().await.unwrap();
+    phone.open(&sign_in_link(&mail)).await;
+    phone.see("This link belongs to another browser").await;
+    browser.fill("6-digit code", &code(&mail).unwrap()).await;
+    browser.press("Sign In").await;
+    browser.see("Signed in as Dana Reyes").await;
+    phone.open(&doorkey.url("/admin")).await;
+    phone.find("field", "Email").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_it_works_without_javascript() {
+    let Some(stage) = Stage::set().await else { return };
+    let Stage { doorkey, browser, .. } = &stage;
+    // The driver's own scripts still run: only those of pages are shut off.
+    browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+    browser.open(&doorkey.url("/admin")).await;
+    let mail = stage.ask(1).await;
+    browser.open(&sign_in_link(&mail)).await;
+    browser.press("Sign In").await;
+    browser.see("Signed in as Dana Reyes").await;
+    browser.follow("Signed in as Dana Reyes…").await;
+    browser.see("Your sessions").await;
+    browser.press("Sign Out Everywhere").await;
+    browser.see("You are signed out.").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_site_sends_is_refused_by_a_real_browser() {
+    let Some(stage) = Stage::set().await else { return };
+    let Stage { doorkey, browser, first_link, .. } = &stage;
+    browser.open(first_link).await;
+    browser.press("Sign In").await;
+    browser.see("Signed in as Dana Reyes").await;
+    // Another site by its name, on the same machine: a page that sends a form by itself.
+    let evil = format!(
+        "data:text/html,<form method=post action='{}'><button>Win</button></form>",
+        doorkey.url("/admin/sessions/end-all")
+    );
+    browser.open(&evil).await;
+    browser.press("Win").await;
+    browser.see("This was not done").await;
+    browser.open(&doorkey.url("/admin")).await;
+    browser.see("Signed in as Dana Reyes").await;
+}
