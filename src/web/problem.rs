@@ -87,10 +87,23 @@ codes! {
     RateLimited = TOO_MANY_REQUESTS "rate_limited";
     /// The head holds more than is read.
     TooManyHeaders = REQUEST_HEADER_FIELDS_TOO_LARGE "too_many_headers";
+    /// The body is no form that can be read. Of the desk.
+    MalformedForm = BAD_REQUEST "malformed_form";
+    /// Nobody is signed in. Of the desk.
+    SignedOut = UNAUTHORIZED "signed_out";
+    /// The request did not come from a page of ours. Of the desk.
+    CrossSite = FORBIDDEN "cross_site";
     /// A bug.
     Internal = INTERNAL_SERVER_ERROR "internal";
     /// It cannot be done now; the same request may work in a moment.
     Unavailable = SERVICE_UNAVAILABLE "unavailable";
+}
+
+impl Code {
+    /// Whether only pages of the desk answer it, and no operation of the API.
+    pub fn is_of_the_desk(self) -> bool {
+        matches!(self, Self::MalformedForm | Self::SignedOut | Self::CrossSite)
+    }
 }
 
 /// What went wrong, for programs (`code`) and for people (`detail`).
@@ -135,13 +148,25 @@ impl Problem {
 
     /// The body is no form that can be read.
     pub fn malformed_form() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed_form", "This form is not UTF-8.")
+        Self::new(Code::MalformedForm, "This form is not UTF-8.")
     }
 
     /// The body is no form at all.
     pub fn unsupported_form() -> Self {
         let detail = "Send the form as application/x-www-form-urlencoded.";
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+        Self::new(Code::UnsupportedMediaType, detail)
+    }
+
+    /// Nobody is signed in at the desk (any more).
+    pub fn signed_out() -> Self {
+        Self::new(Code::SignedOut, "You are signed out. Sign in again.")
+    }
+
+    /// Another site sent the request, in the name of whoever is signed in.
+    pub fn cross_site() -> Self {
+        let detail = "This request did not come from a page of the desk, so nothing was done. \
+            Open the desk itself and do it there.";
+        Self::new(Code::CrossSite, detail)
     }
 
     /// The body is larger than `limit` bytes.

@@ -14,7 +14,7 @@ use crate::domain::Actor;
 use crate::domain::sessions::SignedIn;
 use crate::error::Error;
 use crate::web::ctx::{Ctx, Shared};
-use crate::web::problem::Problem;
+use crate::web::problem::{Code, Problem};
 use crate::web::reply::Reply;
 
 /// Somebody of staff at the desk, and their request; it reads as a [`Ctx`].
@@ -100,7 +100,7 @@ impl<'a> DeskError<'a> {
     /// The page for `problem`.
     pub fn new(frame: Frame<'a>, problem: &'a Problem) -> Self {
         let (heading, words) = match problem.status.as_u16() {
-            403 if problem.code == "forbidden" => (
+            403 if problem.code == Code::Forbidden => (
                 "This page is for admins",
                 "You are signed in as a technician. An admin of your company can do this, or make \
                  you one.",

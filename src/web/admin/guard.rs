@@ -48,7 +48,7 @@ pub async fn guard(State(shared): State<Shared>, request: Request, next: Next) -
 async fn admit(shared: &Shared, request: Request, next: Next) -> Reply {
     let public_url = &shared.app.config.server.public_url;
     if !request.method().is_safe() && !comes_from_us(request.headers(), public_url) {
-        return Err(foreign());
+        return Err(Problem::cross_site());
     }
     let path = request.uri().path();
     if path == OPEN || path.starts_with(&format!("{OPEN}/")) {
@@ -86,12 +86,6 @@ pub fn comes_from_us(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
     }
 }
 
-fn foreign() -> Problem {
-    let detail = "This request did not come from a page of the desk, so nothing was done. Open the \
-        desk itself and do it there.";
-    Problem::new(StatusCode::FORBIDDEN, "cross_site", detail)
-}
-
 async fn find(ctx: &Ctx) -> Result<Option<SignedIn>, Problem> {
     let Some(token) = ctx.cookie(Cookie::Session).and_then(Token::parse) else { return Ok(None) };
     let (hash, now) = (token.hash(), ctx.now);
@@ -113,8 +107,7 @@ async fn turn_away(
     for_program: bool,
 ) -> Reply {
     if for_program {
-        let detail = "You are signed out. Sign in again.";
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "signed_out", detail));
+        return Err(Problem::signed_out());
     }
     let path = wanted.split('?').next().unwrap_or_default();
     if asked.method.is_safe() {

@@ -43,6 +43,9 @@ pub(super) fn problem(code: Code) -> Problem {
         Code::IdempotencyMismatch => Error::IdempotencyMismatch.into(),
         Code::RateLimited => Error::RateLimited { retry_after: Duration::from_secs(60) }.into(),
         Code::TooManyHeaders => Problem::too_many_headers(),
+        Code::MalformedForm => Problem::malformed_form(),
+        Code::SignedOut => Problem::signed_out(),
+        Code::CrossSite => Problem::cross_site(),
         Code::Internal => Problem::internal(),
         Code::Unavailable => Problem::unavailable(Duration::from_secs(2)),
     }
