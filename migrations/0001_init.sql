@@ -64,6 +64,7 @@ CREATE TABLE staff_sign_ins (
   email TEXT,                               -- as typed; forgotten once the worker has looked
   next_path TEXT NOT NULL CHECK (length(next_path) <= 500),  -- where to go then, below /admin
   created_at BIGINT NOT NULL,
+  cause TEXT,                               -- the id of the HTTP request, as the log has it
   worked_at BIGINT,
   staff_id BIGINT REFERENCES staff (id),
   token_hash BYTEA UNIQUE,                  -- of the link, once mailed
@@ -214,6 +215,7 @@ CREATE TABLE link_requests (
   email TEXT,                               -- as typed; forgotten once the worker has looked
   reference TEXT,                           -- the ticket that was wanted
   created_at BIGINT NOT NULL,
+  cause TEXT,                               -- the id of the HTTP request, as the log has it
   worked_at BIGINT,                         -- when the worker looked
   customer_id BIGINT REFERENCES customers (id),
   code_hash BYTEA,                          -- keyed hash of the six digits, once mailed
@@ -248,6 +250,7 @@ CREATE TABLE outbox (
   request_id BIGINT,                        -- the link request a sign-in mail answers
   link_id BIGINT,                           -- the link minted for the last attempt
   message_id TEXT NOT NULL UNIQUE,          -- stays the same over retries
+  cause TEXT,                               -- the id of the HTTP request that led to it, as the log has it
   content TEXT,                             -- JSON of what to say; NULL once sent, or failed for long
   -- held: it was queued in a backup that was restored, and may have been sent since
   state TEXT NOT NULL CHECK (state IN ('queued', 'held', 'sent', 'failed')),

@@ -13,6 +13,7 @@
 
 pub mod backup;
 mod bulk;
+mod cause;
 mod cell;
 pub mod copy;
 mod dialect;
@@ -39,6 +40,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use cause::caused_by;
 pub use dialect::{Dialect, Engine};
 pub use error::DbError;
 pub use inspect::Fact;
@@ -221,13 +223,18 @@ impl Db {
     ///
     /// # Errors
     /// What `work` answers, or why its work could not be kept.
-    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    pub async fn write<T, E, F>(&self, mut work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let begun = Instant::now();
+        let cause = cause::current();
+        let work = move |tx: &mut Tx<'_>| {
+            tx.set_cause(cause.clone());
+            work(tx)
+        };
         let result = match &self.0 {
             Kind::Sqlite(sqlite) => sqlite.writer.write(work).await,
             Kind::Postgres(postgres) => Arc::clone(postgres).write(work).await,

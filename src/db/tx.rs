@@ -1,6 +1,7 @@
 //! A transaction in progress: what the store works through.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::dialect::{Dialect, Engine};
@@ -16,6 +17,7 @@ use super::{DbError, FromRow, Value, postgres, sqlite};
 pub struct Tx<'a> {
     link: Link<'a>,
     failure: Option<Failure>,
+    cause: Option<Arc<str>>,
 }
 
 /// The connection below.
@@ -25,6 +27,17 @@ pub(super) enum Link<'a> {
 }
 
 impl<'a> Tx<'a> {
+    /// The id of the request that this is done for, if it is for one.
+    pub fn cause(&self) -> Option<Arc<str>> {
+        self.cause.clone()
+    }
+
+    /// Says which request the rest of this transaction is done for: one that came earlier, and
+    /// whose work was put off.
+    pub fn set_cause(&mut self, cause: Option<Arc<str>>) {
+        self.cause = cause;
+    }
+
     /// The connection below.
     pub(super) fn link(&mut self) -> &mut Link<'a> {
         &mut self.link
@@ -161,7 +174,7 @@ pub(super) fn attempt<T, E: From<DbError>>(
     link: Link<'_>,
     work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
 ) -> Attempt<T, E> {
-    let mut tx = Tx { link, failure: None };
+    let mut tx = Tx { link, failure: None, cause: None };
     let result = catch_unwind(AssertUnwindSafe(|| work(&mut tx)));
     let again = tx.failure.as_ref().and_then(|failure| failure.again);
     match (result, tx.failure) {

@@ -242,6 +242,7 @@ pub fn work_requests(
 ) -> Result<bool, Error> {
     let waiting = store::link_requests::take_waiting(tx, REQUESTS_AT_ONCE)?;
     for request in &waiting {
+        tx.set_cause(request.cause.clone());
         let email = Email::from_store(request.email.clone());
         let customer = match may_be_mailed(tx, rules, key, &email, now)? {
             true => store::customers::find_by_email(tx, &email)?.filter(|found| found.active),

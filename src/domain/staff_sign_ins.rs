@@ -69,6 +69,7 @@ pub fn work_requests(
 ) -> Result<bool, Error> {
     let waiting = store::staff_sign_ins::take_waiting(tx, REQUESTS_AT_ONCE)?;
     for request in &waiting {
+        tx.set_cause(request.cause.clone());
         let email = Email::from_store(request.email.clone());
         let staff = match may_be_mailed(tx, rules, key, &email, now)? {
             true => store::staff::find_by_email(tx, &email)?.filter(|found| found.active),

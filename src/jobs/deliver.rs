@@ -118,6 +118,9 @@ async fn settle(
     let now = app.clock.now();
     let claimed = hand_over.claimed;
     let (kind, attempt) = (claimed.kind.clone(), claimed.attempt);
+    let (message_id, cause) = (claimed.message_id.clone(), claimed.cause.clone());
+    // The request that led to it: the log tells a mail's way from its cause to its end.
+    let request_id = cause.as_deref();
     let recipient = claimed.recipient.clone();
     // Mail servers like to repeat whom they refuse; the log holds no addresses.
     let discreet = |reason: &str| reason.replace(&recipient, "the recipient");
@@ -130,16 +133,31 @@ async fn settle(
     let own = match outcome {
         Ok(()) => {
             app.post.health.resume();
+            tracing::info!(kind, attempt, message_id, request_id, "a mail was sent");
             app.db.write(move |tx| outbox::settle(tx, &claimed, now)).await?
         }
         Err(SendError::Later { reason }) => {
             let said = discreet(&reason);
-            tracing::warn!(kind, attempt, reason = said, "a mail was not taken and is tried again");
+            tracing::warn!(
+                kind,
+                attempt,
+                message_id,
+                request_id,
+                reason = said,
+                "a mail was not taken and is tried again"
+            );
             app.db.write(move |tx| outbox::defer(tx, &claimed, &reason, now)).await?
         }
         Err(SendError::Refused { reason }) => {
             let said = discreet(&reason);
-            tracing::warn!(kind, attempt, reason = said, "a mail was refused and is given up");
+            tracing::warn!(
+                kind,
+                attempt,
+                message_id,
+                request_id,
+                reason = said,
+                "a mail was refused and is given up"
+            );
             app.db.write(move |tx| outbox::give_up(tx, &claimed, &reason, now)).await?
         }
         Err(SendError::Paused { reason }) => {
@@ -148,7 +166,13 @@ async fn settle(
         }
     };
     if !own {
-        tracing::warn!(kind, attempt, "a mail was settled by another worker meanwhile");
+        tracing::warn!(
+            kind,
+            attempt,
+            message_id,
+            request_id,
+            "a mail was settled by another worker meanwhile"
+        );
     }
     Ok(())
 }

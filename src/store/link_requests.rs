@@ -1,5 +1,7 @@
 //! Rows of requests for a link.
 
+use std::sync::Arc;
+
 use crate::clock::Millis;
 use crate::db::{DbError, FromRow, Row, Tx};
 use crate::params;
@@ -12,11 +14,19 @@ pub struct Waiting {
     pub email: String,
     /// The ticket that was wanted.
     pub reference: Option<String>,
+    /// The HTTP request that asked.
+    pub cause: Option<Arc<str>>,
 }
 
 impl FromRow for Waiting {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
-        Ok(Self { id: row.get(0)?, email: row.get(1)?, reference: row.get(2)? })
+        let cause: Option<String> = row.get(3)?;
+        Ok(Self {
+            id: row.get(0)?,
+            email: row.get(1)?,
+            reference: row.get(2)?,
+            cause: cause.map(Arc::from),
+        })
     }
 }
 
@@ -58,10 +68,11 @@ pub fn insert(
     reference: Option<&str>,
     now: Millis,
 ) -> Result<(), DbError> {
+    let cause = tx.cause();
     tx.run(
-        "INSERT INTO link_requests (id, request_hash, email, reference, created_at, code_tries) \
-         VALUES ($1, $2, $3, $4, $5, 0)",
-        params![id, request_hash, email, reference, now],
+        "INSERT INTO link_requests (id, request_hash, email, reference, created_at, code_tries, cause) \
+         VALUES ($1, $2, $3, $4, $5, 0, $6)",
+        params![id, request_hash, email, reference, now, cause.as_deref()],
     )?;
     Ok(())
 }
@@ -78,7 +89,7 @@ pub fn take_waiting(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Waiting>, DbError
     let lock = tx.dialect().skip_locked();
     tx.rows(
         &format!(
-            "SELECT id, email, reference FROM link_requests WHERE worked_at IS NULL \
+            "SELECT id, email, reference, cause FROM link_requests WHERE worked_at IS NULL \
              ORDER BY id LIMIT $1{lock}"
         ),
         params![limit],

@@ -60,6 +60,8 @@ pub struct Claimed {
     pub give_up_at: Millis,
     /// How many attempts failed by the mail server's doing.
     pub failures: i64,
+    /// The HTTP request that led to it, as the log has it.
+    pub cause: Option<String>,
 }
 
 impl FromRow for Claimed {
@@ -77,16 +79,18 @@ impl FromRow for Claimed {
             created_at: row.get(9)?,
             give_up_at: row.get(10)?,
             failures: row.get(11)?,
+            cause: row.get(12)?,
         })
     }
 }
 
 /// Puts a mail into the outbox.
 pub fn insert(tx: &mut Tx<'_>, mail: &NewMail<'_>) -> Result<(), DbError> {
+    let cause = tx.cause();
     tx.run(
         "INSERT INTO outbox (id, lane, kind, recipient, recipient_key, customer_id, ticket_id, request_id, \
-           message_id, content, state, created_at, due_at, give_up_at, attempt, failures) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $11, $12, 0, 0)",
+           message_id, content, state, created_at, due_at, give_up_at, attempt, failures, cause) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $11, $12, 0, 0, $13)",
         params![
             mail.id,
             mail.lane,
@@ -99,7 +103,8 @@ pub fn insert(tx: &mut Tx<'_>, mail: &NewMail<'_>) -> Result<(), DbError> {
             mail.message_id,
             mail.content,
             mail.now,
-            mail.give_up_at
+            mail.give_up_at,
+            cause.as_deref()
         ],
     )?;
     Ok(())
@@ -129,7 +134,7 @@ pub fn claim(
                    AND e.recipient_key = o.recipient_key AND e.lane = o.lane AND e.id < o.id) \
                ORDER BY o.due_at, o.id LIMIT 1{lock}) \
              RETURNING id, attempt, kind, recipient, customer_id, ticket_id, request_id, message_id, \
-               content, created_at, give_up_at, failures"
+               content, created_at, give_up_at, failures, cause"
         ),
         params![lane, now, lease_until],
     )

@@ -1,5 +1,7 @@
 //! Rows of sign-ins that staff asked for.
 
+use std::sync::Arc;
+
 use crate::clock::Millis;
 use crate::db::{DbError, FromRow, Row, Tx};
 use crate::ids::TokenHash;
@@ -12,11 +14,14 @@ pub struct Waiting {
     pub id: i64,
     /// The address as it was typed.
     pub email: String,
+    /// The HTTP request that asked.
+    pub cause: Option<Arc<str>>,
 }
 
 impl FromRow for Waiting {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
-        Ok(Self { id: row.get(0)?, email: row.get(1)? })
+        let cause: Option<String> = row.get(2)?;
+        Ok(Self { id: row.get(0)?, email: row.get(1)?, cause: cause.map(Arc::from) })
     }
 }
 
@@ -58,10 +63,11 @@ pub fn insert(
     next_path: &str,
     now: Millis,
 ) -> Result<(), DbError> {
+    let cause = tx.cause();
     tx.run(
-        "INSERT INTO staff_sign_ins (id, request_hash, email, next_path, created_at, code_tries) \
-         VALUES ($1, $2, $3, $4, $5, 0)",
-        params![id, request_hash, email, next_path, now],
+        "INSERT INTO staff_sign_ins (id, request_hash, email, next_path, created_at, code_tries, \
+           cause) VALUES ($1, $2, $3, $4, $5, 0, $6)",
+        params![id, request_hash, email, next_path, now, cause.as_deref()],
     )?;
     Ok(())
 }
@@ -95,7 +101,7 @@ pub fn take_waiting(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Waiting>, DbError
     let lock = tx.dialect().skip_locked();
     tx.rows(
         &format!(
-            "SELECT id, email FROM staff_sign_ins WHERE worked_at IS NULL \
+            "SELECT id, email, cause FROM staff_sign_ins WHERE worked_at IS NULL \
              ORDER BY id LIMIT $1{lock}"
         ),
         params![limit],

@@ -28,6 +28,7 @@ use super::hub::ErrorPage;
 use super::problem::{Problem, ROOM_RETRY};
 use super::server::Limits;
 use super::site::Site;
+use crate::db::caused_by;
 use crate::{ids, metrics};
 
 /// Nothing but our own files, and text only as text.
@@ -93,7 +94,7 @@ async fn pass(State(layers): State<Arc<Layers>>, mut request: Request, next: Nex
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let for_program = is_program(&request);
-    let outcome = layers.admit(request, next).await;
+    let outcome = caused_by(Arc::clone(&id.0), layers.admit(request, next)).await;
     let mut response = layers.word(outcome, for_program, &id);
     layers.dress(response.headers_mut(), &id);
     let (route, status) = (route.as_ref().map_or("-", MatchedPath::as_str), response.status());

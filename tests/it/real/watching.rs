@@ -99,6 +99,34 @@ fn metrics(port: u16) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_log_tells_which_request_led_to_a_mail() {
+    let doorkey = Doorkey::start(&[("DOORKEY_LOG_FORMAT", "json"), ("DOORKEY_LOG", "info")]);
+    let ana = serde_json::json!({ "email": "ana@cafe-lumen.example" });
+    let new =
+        serde_json::json!({ "customer": ana, "subject": "Alarm", "description": "It beeps." });
+    let key = doorkey.cli(&["api-key", "create", "--name", "crm", "--role", "admin"]);
+    let client = reqwest::Client::new();
+    let asked = client
+        .post(doorkey.url("/api/v1/tickets"))
+        .bearer_auth(key["key"].as_str().unwrap())
+        .json(&new);
+    let door = client.post(doorkey.url("/api/v1/portal/links")).json(&ana);
+    for (request, kind) in [(asked, "ticket_created"), (door, "portal_link")] {
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+        let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let told = wait_for("the mail to be told of", || {
+            let log = doorkey.log();
+            let mut lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
+            lines.find(|line: &serde_json::Value| line["kind"] == kind)
+        });
+        assert_eq!(told["message"], "a mail was sent", "{told}");
+        assert_eq!(told["request_id"], *id, "{told}");
+        assert!(told["message_id"].as_str().is_some_and(|it| it.len() > 15), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mails_that_wait_for_a_person_are_counted() {
     let (port, nobody) = (free_port(), free_port());
     let doorkey = Doorkey::start(&[
