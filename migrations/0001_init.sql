@@ -22,6 +22,7 @@ CREATE TABLE customers (
   email TEXT NOT NULL CHECK (length(email) BETWEEN 3 AND 254),
   email_key TEXT NOT NULL UNIQUE,           -- the address without case: what makes it unique
   name TEXT NOT NULL CHECK (length(name) <= 200),
+  name_key TEXT NOT NULL,                   -- the name as a search compares it
   phone TEXT NOT NULL CHECK (length(phone) <= 50),
   company TEXT NOT NULL CHECK (length(company) <= 200),
   notes TEXT NOT NULL CHECK (length(notes) <= 5000),  -- staff only
@@ -29,6 +30,8 @@ CREATE TABLE customers (
   created_at BIGINT NOT NULL,
   search TEXT NOT NULL                      -- folded e-mail, name, company and phone
 );
+
+CREATE INDEX customers_by_name ON customers (name_key, id);
 
 CREATE TABLE staff (
   id BIGINT PRIMARY KEY,
@@ -107,14 +110,12 @@ CREATE TABLE tickets (
   version BIGINT NOT NULL,                  -- grows with everything the customer can see
   CHECK (status <> 'resolved' OR (resolution IS NOT NULL AND resolved_at IS NOT NULL))
 );
+-- A list of all statuses merges the ranges of each: see src/store/desk_lists.rs.
 CREATE INDEX tickets_of_customer ON tickets (customer_id, updated_at DESC, id DESC);
 CREATE INDEX tickets_of_customer_by_status ON tickets (customer_id, status, updated_at DESC, id DESC);
-CREATE INDEX tickets_by_update ON tickets (updated_at DESC, id DESC);
 CREATE INDEX tickets_by_status ON tickets (status, updated_at DESC, id DESC);
-CREATE INDEX tickets_of_assignee ON tickets (assignee_id, updated_at DESC, id DESC);
-CREATE INDEX tickets_by_creation ON tickets (created_at DESC, id DESC);
-CREATE INDEX tickets_by_priority ON tickets (priority DESC, updated_at DESC, id DESC);
-CREATE INDEX tickets_by_category ON tickets (category, updated_at DESC, id DESC);
+CREATE INDEX tickets_of_assignee ON tickets (assignee_id, status, updated_at DESC, id DESC);
+CREATE INDEX tickets_by_category ON tickets (category, status, updated_at DESC, id DESC);
 CREATE INDEX tickets_by_status_and_creation ON tickets (status, created_at DESC, id DESC);
 CREATE INDEX tickets_by_status_and_priority ON tickets (status, priority DESC, updated_at DESC, id DESC);
 CREATE INDEX tickets_with_customers_word ON tickets (status, updated_at DESC, id DESC) WHERE customer_last;
@@ -147,6 +148,32 @@ CREATE TABLE search_texts (
   is_public BOOLEAN NOT NULL,
   text TEXT NOT NULL,
   PRIMARY KEY (customer_id, ticket_id, entry_id)
+);
+
+-- The words of a ticket, of all that was written on it, internal notes included, and of what its customer
+-- is found by: for staff alone. Each once, in order, between spaces. The engine's own full-text index
+-- stands on it: see 0002_search and docs/decisions/0017-full-text-search.md.
+CREATE TABLE ticket_words (
+  ticket_id BIGINT PRIMARY KEY REFERENCES tickets (id),
+  words TEXT NOT NULL
+);
+
+-- Customers who are called otherwise now, and how far the words of their tickets have followed.
+-- clustered
+CREATE TABLE renamed_customers (
+  customer_id BIGINT PRIMARY KEY REFERENCES customers (id),
+  done_until BIGINT NOT NULL                -- the last ticket whose words are right
+);
+
+-- Lists of tickets that members of staff keep for themselves: a name, and what they ask for.
+-- clustered
+CREATE TABLE saved_views (
+  staff_id BIGINT NOT NULL REFERENCES staff (id),
+  name_key TEXT NOT NULL,                   -- the name without case: what makes it unique
+  name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+  query TEXT NOT NULL CHECK (length(query) <= 2000),
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (staff_id, name_key)
 );
 
 -- How many tickets a customer has in each status: stored, never counted when a list is read.

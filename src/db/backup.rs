@@ -167,10 +167,11 @@ fn check_migrations(connection: &Connection) -> Result<(), BackupError> {
     if unknown.is_empty() { Ok(()) } else { Err(BackupError::Newer(unknown.join(", "))) }
 }
 
-/// Every table but the list of migrations and SQLite's own.
+/// Every table but the list of migrations, SQLite's own, and the full-text index.
 fn count(connection: &Connection) -> rusqlite::Result<Vec<Copied>> {
-    let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'migrations' \
-         AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid";
+    let names = "SELECT s.name FROM sqlite_schema s JOIN pragma_table_list(s.name) l \
+         WHERE s.type = 'table' AND s.name <> 'migrations' AND l.schema = 'main' AND l.type = 'table' \
+         AND s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY s.rowid";
     let mut statement = connection.prepare(names)?;
     let names: Vec<String> =
         statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;

@@ -46,6 +46,35 @@ impl Dialect {
         self.choose("", " FOR UPDATE SKIP LOCKED")
     }
 
+    /// A query for the newest tickets, at most `$3` and older than `$2`, that the full-text index
+    /// finds for `$1`, which [`Self::search_for`] wrote.
+    ///
+    /// SQLite walks its index from the newest on. PostgreSQL's has no order: all that it finds is
+    /// sorted, and it must not be left to walk the tickets instead.
+    pub fn search_hits(self) -> &'static str {
+        self.choose(
+            "SELECT rowid FROM ticket_search WHERE ticket_search MATCH $1 AND rowid < $2 \
+             ORDER BY rowid DESC LIMIT $3",
+            "WITH hits AS MATERIALIZED (SELECT ticket_id FROM ticket_words WHERE \
+               array_to_tsvector(string_to_array(btrim(words), ' ')) @@ CAST($1 AS tsquery) \
+               AND ticket_id < $2) \
+             SELECT ticket_id FROM hits ORDER BY ticket_id DESC LIMIT $3",
+        )
+    }
+
+    /// What to ask the full-text index for, to find what holds all these words; with `true`, any
+    /// word that begins so. The words hold letters, digits and symbols, never a quote.
+    pub fn search_for<'a>(self, words: impl Iterator<Item = (&'a str, bool)>) -> String {
+        let (quote, begins, and) = match self.0 {
+            Engine::Sqlite => ('"', "*", " "),
+            Engine::Postgres => ('\'', ":*", " & "),
+        };
+        let each = words.map(|(word, is_prefix)| {
+            format!("{quote}{word}{quote}{}", if is_prefix { begins } else { "" })
+        });
+        each.collect::<Vec<_>>().join(and)
+    }
+
     /// A query for one boolean: is there a table named `$1`?
     pub(super) fn has_table(self) -> &'static str {
         self.choose(

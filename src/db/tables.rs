@@ -29,7 +29,9 @@ pub(super) fn tables() -> Result<Vec<Table>, DbError> {
     for text in migrate::in_words_of_sqlite() {
         connection.execute_batch(&text).map_err(bug)?;
     }
-    let names = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid";
+    // Virtual tables and what is behind them follow from others, by triggers.
+    let names = "SELECT s.name FROM sqlite_schema s JOIN pragma_table_list(s.name) l \
+         WHERE s.type = 'table' AND l.schema = 'main' AND l.type = 'table' ORDER BY s.rowid";
     let names: Vec<String> = column(&connection, names, "")?;
     let tables: Result<Vec<Table>, DbError> =
         names.into_iter().map(|name| describe(&connection, name)).collect();

@@ -5,7 +5,7 @@ use crate::db::Tx;
 use crate::domain::email::Email;
 use crate::domain::events::{self, Changes};
 use crate::domain::page::{self, Page};
-use crate::domain::{Actor, links, text};
+use crate::domain::{Actor, links, search, text};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::{ids, store};
 
@@ -31,6 +31,11 @@ pub struct Customer {
 }
 
 impl Customer {
+    /// The name as a search compares it.
+    pub fn name_key(&self) -> String {
+        text::fold(self.name.trim())
+    }
+
     /// What a search finds it by, folded.
     pub fn search_text(&self) -> String {
         let Self { email, name, phone, company, .. } = self;
@@ -152,6 +157,7 @@ pub fn change(
     now: Millis,
 ) -> Result<Customer, Error> {
     let mut customer = store::customers::take(tx, id)?.ok_or(Error::NotFound)?;
+    let called = customer.search_text();
     let mut changes = Changes::default();
     let mut replace = |field, old: &mut String, new: Option<String>| {
         if let Some(new) = new {
@@ -171,6 +177,9 @@ pub fn change(
         events::customer_changed(tx, &customer, actor, changes, now)?;
     }
     store::customers::update(tx, &customer)?;
+    if customer.search_text() != called {
+        search::rename(tx, id)?;
+    }
     if !customer.active {
         links::revoke_all(tx, actor, id, now)?;
     }

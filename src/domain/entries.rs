@@ -4,7 +4,7 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::page::Page;
 use crate::domain::tickets::{Status, Ticket};
-use crate::domain::{Actor, events, text};
+use crate::domain::{Actor, events, search, text};
 use crate::error::Error;
 use crate::{ids, store};
 
@@ -168,11 +168,15 @@ pub(in crate::domain) fn record(
 ) -> Result<Entry, Error> {
     let (entry, by_id) = append(ticket, actor, draft, ids::new_id(now), now);
     write(tx, ticket, &entry, by_id)?;
+    if let Some(body) = &entry.body {
+        search::append(tx, ticket.id, body)?;
+    }
     events::entry_recorded(tx, ticket, &entry)?;
     Ok(entry)
 }
 
-/// Keeps an entry of another system and what it means for its ticket. No event tells of it.
+/// Keeps an entry of another system and what it means for its ticket. No event tells of it, and the
+/// ticket's words are the caller's: one entry after the other would write them many times.
 pub(in crate::domain) fn keep(
     tx: &mut Tx<'_>,
     ticket: &mut Ticket,

@@ -10,7 +10,7 @@ use crate::db::Tx;
 use crate::domain::customers::Customer;
 use crate::domain::entries::{self, Draft, Entry, Kind, Visibility};
 use crate::domain::tickets::{self, NewTicket, Person, Status, Ticket};
-use crate::domain::{Actor, Rules};
+use crate::domain::{Actor, Rules, search};
 use crate::error::Error;
 use crate::ids::{self, Reference};
 use crate::store;
@@ -38,6 +38,8 @@ pub struct History {
     ticket: Ticket,
     entries: Vec<(Entry, Option<i64>)>,
     texts: Vec<SearchText>,
+    /// What the customer is found by, folded.
+    customer: String,
     read_at: Option<Millis>,
 }
 
@@ -51,11 +53,18 @@ impl History {
         actor: &Actor,
         moment: Moment,
     ) -> Self {
+        let search = customer.search_text();
         let Customer { id, email, name, .. } = customer;
         let customer = Person { id: *id, email: email.clone(), name: name.clone() };
         let assigned = assignee.as_ref().map(|technician| technician.name.clone());
         let ticket = tickets::begin(moment.id(), reference, new, customer, assignee, moment.at);
-        let mut history = Self { ticket, entries: Vec::new(), texts: Vec::new(), read_at: None };
+        let mut history = Self {
+            ticket,
+            entries: Vec::new(),
+            texts: Vec::new(),
+            customer: search,
+            read_at: None,
+        };
         history.keep_text(0, true, tickets::search_text(&history.ticket));
         history.append(actor, Draft::new(Kind::Created), moment);
         if assigned.is_some() {
@@ -131,6 +140,12 @@ impl History {
         self.entries.push((entry, by_id));
     }
 
+    /// The ticket, and the words it is found by.
+    fn words(&self) -> (i64, String) {
+        let texts = self.texts.iter().map(|text| text.text.as_str());
+        (self.ticket.id, search::words_of(std::iter::once(self.customer.as_str()).chain(texts)))
+    }
+
     fn keep_text(&mut self, entry_id: i64, is_public: bool, text: String) {
         let (customer_id, ticket_id) = (self.ticket.customer.id, self.ticket.id);
         self.texts.push(SearchText { customer_id, ticket_id, entry_id, is_public, text });
@@ -151,6 +166,8 @@ pub fn add(tx: &mut Tx<'_>, histories: &[History]) -> Result<(), Error> {
     let mut texts: Vec<&SearchText> = histories.iter().flat_map(|history| &history.texts).collect();
     texts.sort_unstable_by_key(|text| (text.customer_id, text.ticket_id, text.entry_id));
     store::bulk::search_texts(tx, &texts)?;
+    let words: Vec<(i64, String)> = histories.iter().map(History::words).collect();
+    store::bulk::ticket_words(tx, words.iter())?;
     let mut reads: Vec<(i64, i64, Millis)> = histories
         .iter()
         .filter_map(|it| Some((it.ticket.customer.id, it.ticket.id, it.read_at?)))

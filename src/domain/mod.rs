@@ -16,6 +16,7 @@ pub mod email;
 pub mod entries;
 pub mod events;
 pub mod health;
+pub mod highlight;
 pub mod histories;
 pub mod idempotency;
 pub mod keys;
@@ -26,6 +27,8 @@ pub mod notes;
 pub mod outbox;
 pub mod page;
 pub mod replies;
+pub mod saved_views;
+pub mod search;
 pub mod sessions;
 pub mod staff;
 pub mod staff_sign_ins;
@@ -35,6 +38,7 @@ pub mod tickets;
 pub mod transfer;
 pub mod uses;
 pub mod webhooks;
+pub mod words;
 
 use std::time::Duration;
 

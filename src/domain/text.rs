@@ -112,11 +112,14 @@ pub fn fold(text: &str) -> String {
     text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
+/// `query` without what is refused: no text holds it, so a search need not look for it.
+pub(in crate::domain) fn without_controls(query: &str) -> String {
+    query.chars().filter(|&letter| !is_refused(letter)).collect()
+}
+
 /// The words of a search, folded; at most eight count.
 pub fn search_words(query: &str) -> Vec<String> {
-    // No text holds what is refused, so a search need not look for it.
-    let clean: String = query.chars().filter(|&letter| !is_refused(letter)).collect();
-    fold(&clean).split_whitespace().take(8).map(str::to_owned).collect()
+    fold(&without_controls(query)).split_whitespace().take(8).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

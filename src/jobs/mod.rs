@@ -7,6 +7,7 @@ pub mod deliver;
 pub mod events;
 pub mod requests;
 pub mod schedule;
+pub mod search;
 pub mod tidy;
 pub mod uses;
 pub mod webhooks;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{deliver, events, repeat, requests, tidy, uses, webhooks};
+use super::{deliver, events, repeat, requests, search, tidy, uses, webhooks};
 use crate::app::App;
 
 /// Mails handed over at the same time, beside the one that is kept free for sign-in mails.
@@ -36,6 +36,7 @@ pub fn spawn_all(app: &Arc<App>, stopped: &watch::Receiver<bool>, tasks: &mut Jo
         every!("webhooks", soon, |app| async move { webhooks::next(&app).await });
     }
     every!("openings", Duration::from_secs(1), |app| async move { uses::write(&app).await });
+    every!("names", Duration::from_secs(1), |app| async move { search::follow_names(&app).await });
     every!("closing", minutes(1), |app| async move { tidy::close(&app).await });
     every!("forgetting", minutes(10), |app| async move { tidy::forget(&app).await });
 }

@@ -11,15 +11,18 @@ const COUNTS: usize = 200;
 
 /// Adds customers. A clash on an address or an id is [`DbError::Unique`].
 pub fn customers(tx: &mut Tx<'_>, customers: &[Customer]) -> Result<(), DbError> {
-    let texts: Vec<(String, String)> =
-        customers.iter().map(|customer| (customer.email.key(), customer.search_text())).collect();
-    let mut values: Vec<Value<'_>> = Vec::with_capacity(customers.len() * 10);
-    for (customer, (email_key, search)) in customers.iter().zip(&texts) {
+    let texts: Vec<(String, String, String)> = customers
+        .iter()
+        .map(|customer| (customer.email.key(), customer.name_key(), customer.search_text()))
+        .collect();
+    let mut values: Vec<Value<'_>> = Vec::with_capacity(customers.len() * 11);
+    for (customer, (email_key, name_key, search)) in customers.iter().zip(&texts) {
         values.extend_from_slice(&[
             customer.id.into(),
             customer.email.as_str().into(),
             email_key.into(),
             (&customer.name).into(),
+            name_key.into(),
             (&customer.phone).into(),
             (&customer.company).into(),
             (&customer.notes).into(),
@@ -33,6 +36,7 @@ pub fn customers(tx: &mut Tx<'_>, customers: &[Customer]) -> Result<(), DbError>
         "email",
         "email_key",
         "name",
+        "name_key",
         "phone",
         "company",
         "notes",
@@ -166,6 +170,17 @@ pub fn search_texts(tx: &mut Tx<'_>, texts: &[&SearchText]) -> Result<(), DbErro
     }
     let columns = ["customer_id", "ticket_id", "entry_id", "is_public", "text"];
     tx.load("search_texts", &columns, &values)?;
+    Ok(())
+}
+
+/// Adds the words that tickets are found by.
+pub fn ticket_words<'a>(
+    tx: &mut Tx<'_>,
+    words: impl Iterator<Item = &'a (i64, String)>,
+) -> Result<(), DbError> {
+    let values: Vec<Value<'a>> =
+        words.flat_map(|(ticket_id, words)| [(*ticket_id).into(), words.into()]).collect();
+    tx.load("ticket_words", &["ticket_id", "words"], &values)?;
     Ok(())
 }
 

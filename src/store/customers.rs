@@ -25,8 +25,8 @@ impl FromRow for Customer {
 /// Adds a row. `false` if the address has one already.
 pub fn insert(tx: &mut Tx<'_>, customer: &Customer) -> Result<bool, DbError> {
     let added = tx.run(
-        "INSERT INTO customers (id, email, email_key, name, phone, company, notes, active, created_at, search) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (email_key) DO NOTHING",
+        "INSERT INTO customers (id, email, email_key, name, phone, company, notes, active, created_at, search, name_key) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (email_key) DO NOTHING",
         params![
             customer.id,
             customer.email.as_str(),
@@ -37,7 +37,8 @@ pub fn insert(tx: &mut Tx<'_>, customer: &Customer) -> Result<bool, DbError> {
             &customer.notes,
             customer.active,
             customer.created_at,
-            &customer.search_text()
+            &customer.search_text(),
+            &customer.name_key()
         ],
     )?;
     Ok(added == 1)
@@ -46,7 +47,8 @@ pub fn insert(tx: &mut Tx<'_>, customer: &Customer) -> Result<bool, DbError> {
 /// Writes everything that can change.
 pub fn update(tx: &mut Tx<'_>, customer: &Customer) -> Result<(), DbError> {
     tx.run(
-        "UPDATE customers SET name = $2, phone = $3, company = $4, notes = $5, active = $6, search = $7 \
+        "UPDATE customers SET name = $2, phone = $3, company = $4, notes = $5, active = $6, search = $7, \
+           name_key = $8 \
          WHERE id = $1",
         params![
             customer.id,
@@ -55,7 +57,8 @@ pub fn update(tx: &mut Tx<'_>, customer: &Customer) -> Result<(), DbError> {
             &customer.company,
             &customer.notes,
             customer.active,
-            &customer.search_text()
+            &customer.search_text(),
+            &customer.name_key()
         ],
     )?;
     Ok(())
@@ -75,6 +78,21 @@ pub fn take(tx: &mut Tx<'_>, id: i64) -> Result<Option<Customer>, DbError> {
 /// One by address.
 pub fn find_by_email(tx: &mut Tx<'_>, email: &Email) -> Result<Option<Customer>, DbError> {
     tx.row(&format!("SELECT {COLUMNS} FROM customers WHERE email_key = $1"), params![&email.key()])
+}
+
+/// Those whose address or whose folded name is exactly this, `limit` at most.
+pub fn called(
+    tx: &mut Tx<'_>,
+    email_key: &str,
+    name_key: &str,
+    limit: i64,
+) -> Result<Vec<i64>, DbError> {
+    tx.rows(
+        "SELECT id FROM customers WHERE email_key = $1 UNION \
+         SELECT id FROM (SELECT id FROM customers WHERE name_key = $2 AND name_key <> '' \
+           ORDER BY name_key, id LIMIT $3) AS named ORDER BY 1 LIMIT $3",
+        params![email_key, name_key, limit],
+    )
 }
 
 /// Some of them, those added first, after the row `after`.

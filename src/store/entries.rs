@@ -76,6 +76,16 @@ pub fn public_before(
     )
 }
 
+/// The newest entries in which something was written, internal ones included, newest first: for
+/// staff and programs.
+pub fn written_last(tx: &mut Tx<'_>, ticket_id: i64, limit: i64) -> Result<Vec<Entry>, DbError> {
+    tx.rows(
+        "SELECT id, kind, is_public, at, by_kind, author, body, from_status, to_status FROM entries \
+         WHERE ticket_id = $1 AND body IS NOT NULL ORDER BY id DESC LIMIT $2",
+        params![ticket_id, limit],
+    )
+}
+
 /// All entries after `after`, oldest first: for staff and programs.
 pub fn all_after(
     tx: &mut Tx<'_>,

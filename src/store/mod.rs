@@ -9,6 +9,7 @@ pub mod bulk;
 pub mod customers;
 pub mod deliveries;
 pub mod desk_counts;
+pub mod desk_lists;
 pub mod entries;
 pub mod events;
 pub mod idempotency;
@@ -20,20 +21,31 @@ pub mod marks;
 pub mod outbox;
 pub mod outbox_desk;
 pub mod reads;
+pub mod saved_views;
 pub mod search;
 pub mod secrets;
 pub mod sessions;
 pub mod staff;
 pub mod staff_sign_ins;
 pub mod ticket_lists;
+pub mod ticket_words;
 pub mod tickets;
 pub mod webhooks;
 
-use crate::db::DbError;
+use crate::db::{DbError, Value};
 
 /// A stored word that no type of this program knows is a bug or a newer version's row.
 fn unknown(column: &str, word: &str) -> DbError {
     DbError::Bug(format!("{column} holds the unknown word {word:?}"))
+}
+
+/// Places for `ids` in `IN (…)`, and their values. Filled up to some lengths, so that there are few
+/// statements to prepare: 0 is nobody's id.
+fn places(ids: &[i64]) -> (String, Vec<Value<'static>>) {
+    let length = ids.len().max(1).next_multiple_of(50);
+    let filled = ids.iter().copied().chain(std::iter::repeat(0)).take(length);
+    let places: Vec<String> = (1..=length).map(|place| format!("${place}")).collect();
+    (places.join(", "), filled.map(Value::from).collect())
 }
 
 /// `term` as a pattern that finds it anywhere, for `LIKE … ESCAPE '\'`.

@@ -1,8 +1,8 @@
-//! Lists of tickets: each page reads one index range, by key and never by offset.
+//! Lists of customers' own tickets: each page reads one index range, by key and never by offset.
 
 use crate::clock::Millis;
 use crate::db::{DbError, FromRow, Row, Tx, Value};
-use crate::domain::tickets::{DeskFilter, Sort, Status, Summary, Ticket};
+use crate::domain::tickets::{Status, Summary};
 use crate::ids::Reference;
 
 impl FromRow for Listed {
@@ -98,50 +98,5 @@ fn own_text_like(parameter: usize) -> String {
     format!(
         "EXISTS (SELECT 1 FROM search_texts x WHERE x.customer_id = t.customer_id \
          AND x.ticket_id = t.id AND x.is_public AND x.text LIKE ${parameter} ESCAPE '\\')"
-    )
-}
-
-/// Everybody's tickets, for staff and programs.
-pub fn of_everybody(tx: &mut Tx<'_>, filter: &DeskFilter) -> Result<Vec<Ticket>, DbError> {
-    let patterns: Vec<String> = filter.words.iter().map(|word| super::containing(word)).collect();
-    let mut values: Vec<Value<'_>> = vec![filter.limit.into()];
-    let mut sql =
-        format!("SELECT {} FROM {} WHERE 1 = 1", super::tickets::COLUMNS, super::tickets::TABLES);
-    for (column, value) in [
-        ("t.status", filter.status.map(|status| Value::from(status.as_str()))),
-        ("t.priority", filter.priority.map(|priority| Value::from(priority.rank()))),
-        ("t.category", filter.category.as_deref().map(Value::from)),
-        ("t.assignee_id", filter.assignee_id.map(Value::from)),
-        ("t.customer_id", filter.customer_id.map(Value::from)),
-    ] {
-        if let Some(value) = value {
-            values.push(value);
-            sql.push_str(&format!(" AND {column} = ${}", values.len()));
-        }
-    }
-    let (columns, order) = match filter.sort {
-        Sort::Updated => ("t.updated_at, t.id", "t.updated_at DESC, t.id DESC"),
-        Sort::Created => ("t.created_at, t.id", "t.created_at DESC, t.id DESC"),
-        Sort::Priority => {
-            ("t.priority, t.updated_at, t.id", "t.priority DESC, t.updated_at DESC, t.id DESC")
-        }
-    };
-    if let Some(after) = &filter.after {
-        let first = values.len() + 1;
-        values.extend(after.iter().map(|&key| Value::from(key)));
-        let places: Vec<String> = (first..=values.len()).map(|place| format!("${place}")).collect();
-        sql.push_str(&format!(" AND ({columns}) < ({})", places.join(", ")));
-    }
-    let reference = filter.reference.as_ref().map_or("", Reference::as_str);
-    push_words(&mut sql, &mut values, reference, &patterns, any_text_like);
-    sql.push_str(&format!(" ORDER BY {order} LIMIT $1"));
-    tx.rows(&sql, &values)
-}
-
-fn any_text_like(parameter: usize) -> String {
-    format!(
-        "(c.search LIKE ${parameter} ESCAPE '\\' OR EXISTS (SELECT 1 FROM search_texts x \
-         WHERE x.customer_id = t.customer_id AND x.ticket_id = t.id \
-         AND x.text LIKE ${parameter} ESCAPE '\\'))"
     )
 }

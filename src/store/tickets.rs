@@ -208,11 +208,15 @@ pub fn resolved_until(
 
 /// The last update of any ticket.
 pub fn newest_update(tx: &mut Tx<'_>) -> Result<Option<Millis>, DbError> {
-    let row: Option<(Millis,)> = tx.row(
-        "SELECT updated_at FROM tickets ORDER BY updated_at DESC, id DESC LIMIT 1",
-        params![],
-    )?;
-    Ok(row.map(|(at,)| at))
+    let each = Status::ALL.map(|status| {
+        format!(
+            "SELECT at FROM (SELECT updated_at AS at FROM tickets WHERE status = '{}' \
+             ORDER BY updated_at DESC, id DESC LIMIT 1) AS newest",
+            status.as_str()
+        )
+    });
+    let sql = format!("SELECT max(at) FROM ({}) AS each_status", each.join(" UNION ALL "));
+    tx.one(&sql, params![])
 }
 
 /// Adds `change` to how many tickets of `status` the customer has.

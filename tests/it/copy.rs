@@ -112,6 +112,11 @@ async fn a_database_is_the_same_there_and_back() {
         assert_eq!(said["rows"], rows, "{said}");
         let after = dump_of(&place.url).await;
         assert!(after == before, "{}", dump::difference(&before, &after));
+        let copied = TestApp::on(&place.url).await;
+        crate::desk_search::words_agree(&copied).await;
+        let found = crate::desk_search::search(&copied, "rückwärts ladder").await;
+        assert_eq!(found.len(), 1, "the full-text index is there");
+        drop(copied);
         let (wanted, found) = (schema::schema(&from).await, schema::schema(&place.url).await);
         assert_eq!(wanted, found, "the indexes are there as well");
         from.clone_from(&place.url);

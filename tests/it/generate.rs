@@ -167,6 +167,18 @@ fn generated_rows_keep_every_promise() {
     for (whole, folded, reference) in &texts {
         assert_eq!(&text::fold(whole), folded, "{reference}");
     }
+    let words = rows::<(String, String)>(
+        &doorkey,
+        "SELECT w.words, c.search || ' ' || t.reference || ' ' || t.subject || ' ' || t.description \
+         FROM tickets t JOIN customers c ON c.id = t.customer_id JOIN ticket_words w ON w.ticket_id = t.id \
+         WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.ticket_id = t.id AND e.body IS NOT NULL)",
+    );
+    assert!(words.len() > 10, "{}", words.len());
+    for (kept, text) in &words {
+        let wanted: Vec<String> = doorkey::domain::words::of(text).into_iter().collect();
+        assert_eq!(kept.split_whitespace().collect::<Vec<_>>(), wanted);
+    }
+    assert_eq!(number(&doorkey, "SELECT count(*) FROM ticket_words"), 3000);
     let notes = rows::<(String, String)>(
         &doorkey,
         "SELECT e.body, s.text FROM entries e JOIN search_texts s \

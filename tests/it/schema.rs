@@ -46,7 +46,10 @@ async fn rows<T: doorkey::db::FromRow + Send + 'static>(db: &Db, sql: String) ->
 
 async fn tables(db: &Db) -> Vec<String> {
     let sql = match db.engine() {
-        Engine::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
+        Engine::Sqlite => {
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
+             AND name <> 'sqlite_schema'"
+        }
         Engine::Postgres => {
             "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \
              WHERE table_schema = current_schema()"
@@ -89,7 +92,7 @@ async fn indexes(db: &Db, table: &str) -> BTreeSet<String> {
         Engine::Postgres => {
             let sql = format!(
                 "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() \
-                 AND tablename = '{table}'"
+                 AND tablename = '{table}' AND indexdef LIKE '%USING btree%'"
             );
             rows::<String>(db, sql).await.iter().map(|text| of_postgres(text)).collect()
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use doorkey::domain::customers::Customer;
+use doorkey::domain::customers::{Customer, CustomerChange};
 use doorkey::domain::entries::Visibility;
 use doorkey::domain::histories::{self, History, Moment};
 use doorkey::domain::idempotency::Key;
@@ -16,7 +16,7 @@ use doorkey::domain::tickets::{self, Change, DeskQuery, ListFilter, NewTicket, S
 use doorkey::domain::transfer::{self, Assembler};
 use doorkey::domain::webhooks::{self, NewWebhook, WebhookChange};
 use doorkey::domain::{
-    Actor, api_keys, backups, codes, customers, dashboard, events, health, mails,
+    Actor, api_keys, backups, codes, customers, dashboard, events, health, mails, saved_views,
 };
 use doorkey::error::Error;
 use doorkey::ids::{self, Reference, Token};
@@ -230,10 +230,38 @@ async fn everybody_looks(app: &TestApp) {
         let page = app.db.scan(move |tx| tickets::list(tx, &query)).await.unwrap();
         assert_eq!(page.items.len(), 1, "{sort:?}");
     }
+    searches_and_names(app).await;
     let reference = reference.clone();
     let found: Result<_, Error> =
         app.db.read(move |tx| tickets::find(tx, &somebody(), &reference)).await;
     found.unwrap();
+}
+
+async fn searches_and_names(app: &TestApp) {
+    let query = DeskQuery { query: Some("lens monday".into()), limit: 5, ..DeskQuery::default() };
+    let page = app.db.scan(move |tx| tickets::list(tx, &query)).await;
+    let ticket = page.map_err(|error: Error| error).unwrap().items.remove(0);
+    let shown = app.db.read(move |tx| tickets::show(tx, &ticket, "monday")).await;
+    assert!(shown.map_err(|error: Error| error).unwrap().snippet.is_some());
+    let nowhere = DeskQuery { query: Some("nowhere".into()), limit: 5, ..DeskQuery::default() };
+    let page = app.db.scan(move |tx| tickets::list(tx, &nowhere)).await;
+    assert!(page.map_err(|error: Error| error).unwrap().items.is_empty());
+    let alice = app.customer_row(ALICE).await.id;
+    for name in ["Alicia", "alice"] {
+        let change = CustomerChange { name: Some(name.into()), ..CustomerChange::default() };
+        app.act(move |tx, _, now| customers::change(tx, &somebody(), alice, change.clone(), now))
+            .await
+            .unwrap();
+        while jobs::search::follow_names(app).await.unwrap() {}
+    }
+    let staff = app.number("SELECT min(id) FROM staff").await;
+    app.act(move |tx, _, now| {
+        saved_views::keep(tx, staff, "Mine", "assignee=me", now)?;
+        assert_eq!(saved_views::list(tx, staff)?.len(), 1);
+        saved_views::remove(tx, staff, "MINE")
+    })
+    .await
+    .unwrap();
 }
 
 async fn everything_moves(app: &TestApp) {

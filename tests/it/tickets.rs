@@ -497,6 +497,7 @@ async fn counted_is_stored(app: &TestApp) {
         (SELECT MAX(e.id) FROM entries e WHERE e.ticket_id = t.id)";
     assert_eq!(app.number(last).await, 0, "newest entries");
     crate::dashboard::desk_counts_agree(app).await;
+    crate::desk_search::words_agree(app).await;
 }
 
 async fn take(

@@ -158,7 +158,9 @@ async fn computed(app: &TestApp) -> Vec<String> {
         GROUP BY d.status, s.email HAVING sum(d.tickets) <> 0 ORDER BY d.status, s.email";
     let found = "SELECT email || '|' || search FROM customers ORDER BY email";
     let mut all: Vec<String> = Vec::new();
-    for query in [tickets.as_str(), searched, counted, desk, found] {
+    let words = "SELECT t.reference || w.words FROM ticket_words w \
+        JOIN tickets t ON t.id = w.ticket_id ORDER BY t.reference";
+    for query in [tickets.as_str(), searched, counted, desk, words, found] {
         all.extend(app.column::<String>(query).await);
     }
     all

@@ -7,7 +7,7 @@ use crate::domain::entries::{self, Draft, Kind};
 use crate::domain::events::{self, Changes};
 use crate::domain::tickets::create::{check_category, index};
 use crate::domain::tickets::{Priority, Standing, Status, Ticket, find, save};
-use crate::domain::{Actor, Rules, mails, staff};
+use crate::domain::{Actor, Rules, mails, search, staff};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::Reference;
 
@@ -151,6 +151,7 @@ fn change_fields(
         changes.note("subject", ticket.subject.as_str(), subject);
         ticket.subject.clone_from(subject);
         index(tx, ticket)?;
+        search::rebuild(tx, ticket)?;
     }
     if !changes.is_empty() {
         ticket.version += 1;

@@ -7,7 +7,7 @@ use crate::domain::email::Email;
 use crate::domain::entries::{self, Draft, Kind};
 use crate::domain::idempotency::{self, Key};
 use crate::domain::tickets::{Person, Priority, Status, Ticket, count_new};
-use crate::domain::{Actor, Rules, mails, staff, text};
+use crate::domain::{Actor, Rules, mails, search, staff, text};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::{self, Reference};
 use crate::store;
@@ -54,6 +54,7 @@ pub fn create(
     let customer = Person { id: customer.id, email: customer.email, name: customer.name };
     let mut ticket = insert(tx, id, new, customer, assignee, now)?;
     index(tx, &ticket)?;
+    search::rebuild(tx, &ticket)?;
     entries::record(tx, &mut ticket, actor, Draft::new(Kind::Created), now)?;
     if let Some(technician) = ticket.assignee.clone() {
         entries::record(tx, &mut ticket, actor, Draft::assigned(Some(technician.name)), now)?;

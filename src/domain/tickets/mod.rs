@@ -3,6 +3,9 @@
 mod change;
 mod close;
 mod create;
+mod desk;
+mod desk_search;
+mod export;
 mod find;
 mod list;
 mod standing;
@@ -12,9 +15,12 @@ pub(in crate::domain) use change::{move_to, settle, turn};
 pub use close::close_due;
 pub use create::{NewTicket, create};
 pub(in crate::domain) use create::{begin, index, insert_named, search_text};
+pub use desk::{DeskQuery, desk_counts, is_desk_cursor, list};
+pub use desk_search::{Shown, show};
+pub use export::export;
 pub(in crate::domain) use find::take;
 pub use find::{detail, find, is_earlier, timeline, version};
-pub use list::{DeskQuery, ListFilter, counts, is_own_cursor, list, list_for_customer};
+pub use list::{ListFilter, counts, is_own_cursor, list_for_customer};
 pub(in crate::domain) use standing::{Standing, count_many, count_new, day, save};
 
 use crate::clock::Millis;
@@ -206,31 +212,6 @@ impl Sort {
             Self::Priority => "priority",
         }
     }
-}
-
-/// What of everybody's tickets is listed, with names already looked up.
-#[derive(Clone, Debug, Default)]
-pub struct DeskFilter {
-    /// Only of this status.
-    pub status: Option<Status>,
-    /// Only of this priority.
-    pub priority: Option<Priority>,
-    /// Only of this category.
-    pub category: Option<String>,
-    /// Only assigned to this member of staff.
-    pub assignee_id: Option<i64>,
-    /// Only of this customer.
-    pub customer_id: Option<i64>,
-    /// Only those that hold each of these folded words.
-    pub words: Vec<String>,
-    /// Or that are this one.
-    pub reference: Option<Reference>,
-    /// In which order.
-    pub sort: Sort,
-    /// Only what comes after these keys in that order.
-    pub after: Option<Vec<i64>>,
-    /// At most so many.
-    pub limit: i64,
 }
 
 /// A ticket as its customer sees it in a list.

@@ -7,11 +7,11 @@ use super::entry::EntryItem;
 use super::import::Importing;
 use super::parse::TicketItem;
 use crate::clock::Millis;
-use crate::domain::Actor;
 use crate::domain::entries::{self, By, Entry, Kind, Visibility};
 use crate::domain::tickets::{
     Person, Standing, Status, Ticket, count_new, index, insert_named, save, take,
 };
+use crate::domain::{Actor, search};
 use crate::error::{Error, FieldCode, FieldError, LineError};
 use crate::ids::{self, Reference};
 use crate::store;
@@ -167,6 +167,7 @@ fn assignee(importing: &mut Importing<'_, '_>, item: &TicketItem) -> Result<Opti
 
 /// Keeps how the ticket stands. What was imported is no news to the customer.
 fn keep(importing: &mut Importing<'_, '_>, ticket: &Ticket, whole: &Whole) -> Result<(), Error> {
+    search::rebuild(importing.tx, ticket)?;
     store::reads::put(importing.tx, ticket.customer.id, ticket.id, ticket.updated_at)?;
     let stand = Stand {
         line_hash: whole.ticket.hash,

@@ -34,6 +34,7 @@ pub async fn list(ctx: Ctx, Query(mut fields): Query) -> Reply {
         sort: fields.optional_word("sort", &Sort::ALL, Sort::as_str).unwrap_or_default(),
         cursor: fields.optional_string("cursor"),
         limit: fields.limit(),
+        ..DeskQuery::default()
     };
     fields.finish()?;
     let page = ctx.app.db.scan(move |tx| tickets::list(tx, &query)).await?;

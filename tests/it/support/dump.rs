@@ -14,7 +14,8 @@ impl TestApp {
     pub async fn tables(&self) -> Vec<String> {
         let sql = match self.db.engine() {
             Engine::Sqlite => {
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+                "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
+                 AND name NOT LIKE 'sqlite_%'"
             }
             Engine::Postgres => {
                 "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \

@@ -11,6 +11,9 @@ use tracing::{Event, Level, Metadata, Subscriber};
 /// File and line of every statement run by this process since [`record`].
 static RAN: Mutex<BTreeSet<(String, u64)>> = Mutex::new(BTreeSet::new());
 
+/// File and words of the same.
+static SAID: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
+
 /// Notes every statement from now on.
 pub fn record() {
     let _ = tracing::subscriber::set_global_default(Statements);
@@ -19,6 +22,11 @@ pub fn record() {
 /// Where the statements that ran so far are written: `("src/store/links.rs", 97)`.
 pub fn ran() -> BTreeSet<(String, u64)> {
     RAN.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// The words of the statements that ran so far, with the file they are written in.
+pub fn said() -> BTreeSet<(String, String)> {
+    SAID.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 struct Statements;
@@ -31,7 +39,9 @@ impl Subscriber for Statements {
     fn event(&self, event: &Event<'_>) {
         let mut place = Place::default();
         event.record(&mut place);
-        RAN.lock().unwrap_or_else(PoisonError::into_inner).insert((place.file, place.line));
+        let Place { file, line, sql } = place;
+        SAID.lock().unwrap_or_else(PoisonError::into_inner).insert((file.clone(), sql));
+        RAN.lock().unwrap_or_else(PoisonError::into_inner).insert((file, line));
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -48,6 +58,7 @@ impl Subscriber for Statements {
 struct Place {
     file: String,
     line: u64,
+    sql: String,
 }
 
 impl Visit for Place {
@@ -63,5 +74,9 @@ impl Visit for Place {
         }
     }
 
-    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.sql = format!("{value:?}");
+        }
+    }
 }

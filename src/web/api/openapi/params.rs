@@ -67,7 +67,9 @@ pub struct TicketsQuery {
     /// Only those of the customer with this address.
     #[param(required = false, inline)]
     pub customer: Address,
-    /// Only those with all these words in their reference, texts or customer; eight count.
+    /// Only those with all these words in their reference, texts or customer; sixteen count, and the
+    /// last may be the beginning of one. What is exactly a reference, an address or a name comes
+    /// first, then the newest ticket, whatever `sort` is.
     #[param(required = false, inline)]
     pub q: Search,
     /// In which order, greatest first: `updated` if left out.
