@@ -292,6 +292,7 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox (lane, due_at, id) WHERE state = 'queued';
 CREATE INDEX outbox_order ON outbox (recipient_key, lane, id) WHERE state = 'queued';
 CREATE INDEX outbox_by_state ON outbox (state, id DESC);
+CREATE INDEX outbox_of_ticket ON outbox (ticket_id, id DESC) WHERE ticket_id IS NOT NULL;
 CREATE INDEX outbox_failed_texts ON outbox (settled_at) WHERE state = 'failed' AND content IS NOT NULL;
 
 -- Requests that may come twice: the key, what was asked, and what came of it.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::access::Viewer;
+use crate::domain::customers::Customer;
 use crate::domain::email::Email;
 use crate::domain::page::{self, Page};
-use crate::domain::{Actor, Rules, customers, limits, mails};
+use crate::domain::{Actor, Rules, customers, limits, mails, tickets};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::{self, HashKey, Reference, Token};
 use crate::store;
@@ -124,16 +125,38 @@ pub fn issue_by_hand(
     reason: Reason,
     now: Millis,
 ) -> Result<(Link, Token), Error> {
-    let customer = customers::find(tx, customer_id)?;
-    if !customer.active {
-        let message = "This customer is inactive and gets no link.";
-        return Err(FieldError::new("customer", FieldCode::UnknownValue, message).into());
-    }
+    active(tx, customer_id)?;
     let ticket_id = match reference {
         Some(reference) => Some(ticket_of(tx, customer_id, reference)?),
         None => None,
     };
     issue(tx, rules, customer_id, ticket_id, reason, now)
+}
+
+/// Mails a customer a new link to a ticket of theirs, because somebody of staff sends it.
+///
+/// # Errors
+/// [`Error::NotFound`] if there is no such ticket; [`Error::Invalid`] naming `customer` if they
+/// are inactive.
+pub fn send_by_hand(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    reference: &Reference,
+    now: Millis,
+) -> Result<(), Error> {
+    let ticket = tickets::find(tx, actor, reference)?;
+    let customer = active(tx, ticket.customer.id)?;
+    mails::portal_link(tx, &customer, Some(reference), None, now)
+}
+
+/// The customer, if they may have a link.
+fn active(tx: &mut Tx<'_>, customer_id: i64) -> Result<Customer, Error> {
+    let customer = customers::find(tx, customer_id)?;
+    if customer.active {
+        return Ok(customer);
+    }
+    let message = "This customer is inactive and gets no link.";
+    Err(FieldError::new("customer", FieldCode::UnknownValue, message).into())
 }
 
 fn ticket_of(tx: &mut Tx<'_>, customer_id: i64, reference: &Reference) -> Result<i64, Error> {
@@ -251,7 +274,7 @@ pub fn work_requests(
         store::link_requests::settle(tx, request.id, customer.as_ref().map(|it| it.id), now)?;
         if let Some(customer) = customer {
             let reference = request.reference.as_deref().and_then(Reference::parse);
-            mails::portal_link(tx, &customer, reference.as_ref(), request.id, now)?;
+            mails::portal_link(tx, &customer, reference.as_ref(), Some(request.id), now)?;
         }
     }
     Ok(i64::try_from(waiting.len()).is_ok_and(|count| count == REQUESTS_AT_ONCE))

@@ -14,17 +14,17 @@ use crate::domain::tickets::{Person, Status, Ticket};
 use crate::domain::{Actor, Rules, codes, staff_sign_ins};
 use crate::error::Error;
 use crate::ids::{HashKey, Reference, Token};
-use crate::mail::Mail;
 use crate::mail::outbox::{self, Claimed, For};
+use crate::mail::{Mail, PORTAL_LINK};
 use crate::store;
 pub use crate::store::outbox::Backlog;
 
-/// To the customer who asked for a way in.
+/// To the customer who asked for a way in: at the portal's door, or somebody of staff for them.
 pub(in crate::domain) fn portal_link(
     tx: &mut Tx<'_>,
     customer: &Customer,
     reference: Option<&Reference>,
-    request_id: i64,
+    request_id: Option<i64>,
     now: Millis,
 ) -> Result<(), Error> {
     // A ticket of somebody else is not mentioned: the mail leads to the list.
@@ -39,7 +39,7 @@ pub(in crate::domain) fn portal_link(
     let about = For {
         customer_id: Some(customer.id),
         ticket_id: ticket.map(|ticket| ticket.id),
-        request_id: Some(request_id),
+        request_id,
     };
     outbox::put(tx, &customer.email, &mail, about, now)?;
     Ok(())
@@ -114,14 +114,18 @@ pub(in crate::domain) fn ticket_resolved(
     resolution: &str,
     now: Millis,
 ) -> Result<(), Error> {
-    let mail = Mail::TicketResolved {
+    to_customer(tx, ticket, &resolved(ticket, resolution), now)
+}
+
+/// What the customer of `ticket` is mailed when it is resolved: also for a look at it before.
+pub fn resolved(ticket: &Ticket, resolution: &str) -> Mail {
+    Mail::TicketResolved {
         customer_name: ticket.customer.name.clone(),
         reference: ticket.reference.to_string(),
         subject: ticket.subject.clone(),
         resolution: resolution.to_owned(),
         note: None,
-    };
-    to_customer(tx, ticket, &mail, now)
+    }
 }
 
 /// To the assigned technician, or to the staff's inbox.
@@ -274,8 +278,11 @@ pub fn hand_over(
             };
             return Ok(Some(HandOver { claimed, reference, door, code }));
         };
-        let reason =
-            if claimed.request_id.is_some() { Reason::Requested } else { Reason::TicketMail };
+        let reason = match claimed.request_id {
+            Some(_) => Reason::Requested,
+            None if claimed.kind == PORTAL_LINK => Reason::Staff,
+            None => Reason::TicketMail,
+        };
         let (link, token) = links::issue(tx, rules, customer_id, claimed.ticket_id, reason, now)?;
         store::outbox::set_link(tx, claimed.id, link.id)?;
         let code = match claimed.request_id {

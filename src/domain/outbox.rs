@@ -80,6 +80,15 @@ pub struct StoredMail {
     pub has_text: bool,
 }
 
+/// A mail about a ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketMail {
+    /// The mail.
+    pub mail: StoredMail,
+    /// When the link in it was last used, by its reader or by a program that looks at mails.
+    pub opened_at: Option<Millis>,
+}
+
 /// Mails in a state, the newest first.
 pub fn list(
     tx: &mut Tx<'_>,

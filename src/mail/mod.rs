@@ -26,6 +26,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Millis;
 use crate::domain::email::Email;
 
+/// The kind of [`Mail::PortalLink`].
+pub const PORTAL_LINK: &str = "portal_link";
+
 /// What is to be said. Names, subjects and texts are kept as people wrote them; [`render()`]
 /// makes them harmless.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,7 +124,7 @@ impl Mail {
     /// The word for it in the outbox and in the captured mailbox.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::PortalLink { .. } => "portal_link",
+            Self::PortalLink { .. } => PORTAL_LINK,
             Self::TicketCreated { .. } => "ticket_created",
             Self::NoteAdded { .. } => "note_added",
             Self::StatusChanged { .. } => "status_changed",

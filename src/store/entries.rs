@@ -100,6 +100,20 @@ pub fn all_after(
     )
 }
 
+/// The newest entries before `before`, newest first: for staff.
+pub fn all_before(
+    tx: &mut Tx<'_>,
+    ticket_id: i64,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, DbError> {
+    tx.rows(
+        "SELECT id, kind, is_public, at, by_kind, author, body, from_status, to_status \
+         FROM entries WHERE ticket_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+        params![ticket_id, before, limit],
+    )
+}
+
 /// An entry, and the address of the member of staff whose hand it is from.
 pub struct Signed {
     /// The entry.

@@ -3,7 +3,7 @@
 use crate::clock::Millis;
 use crate::db::{DbError, FromRow, Row, Tx};
 use crate::domain::email::Email;
-use crate::domain::outbox::{MailState, StoredMail};
+use crate::domain::outbox::{MailState, StoredMail, TicketMail};
 use crate::params;
 
 const COLUMNS: &str = "o.id, o.lane, o.kind, o.recipient, t.reference, o.state, o.created_at, o.due_at, \
@@ -45,6 +45,23 @@ pub fn list(
              ORDER BY o.id DESC LIMIT $3"
         ),
         params![state.as_str(), before.unwrap_or(i64::MAX), limit],
+    )
+}
+
+impl FromRow for TicketMail {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        Ok(Self { mail: StoredMail::from_row(row)?, opened_at: row.get(12)? })
+    }
+}
+
+/// The mails about a ticket, the newest first, each with when the link in it was last used.
+pub fn of_ticket(tx: &mut Tx<'_>, ticket_id: i64, limit: i64) -> Result<Vec<TicketMail>, DbError> {
+    tx.rows(
+        &format!(
+            "SELECT {COLUMNS}, l.last_used_at FROM {TABLES} LEFT JOIN links l ON l.id = o.link_id \
+             WHERE o.ticket_id = $1 ORDER BY o.id DESC LIMIT $2"
+        ),
+        params![ticket_id, limit],
     )
 }
 

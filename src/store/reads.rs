@@ -4,6 +4,14 @@ use crate::clock::Millis;
 use crate::db::{DbError, Tx};
 use crate::params;
 
+/// When its customer last opened a ticket.
+pub fn find(tx: &mut Tx<'_>, customer_id: i64, ticket_id: i64) -> Result<Option<Millis>, DbError> {
+    tx.row(
+        "SELECT read_at FROM ticket_reads WHERE customer_id = $1 AND ticket_id = $2",
+        params![customer_id, ticket_id],
+    )
+}
+
 /// Notes that a ticket was opened; an earlier time never replaces a later one.
 pub fn put(tx: &mut Tx<'_>, customer_id: i64, ticket_id: i64, at: Millis) -> Result<(), DbError> {
     tx.run(

@@ -13,11 +13,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::web::ctx::Ctx;
 
-/// The tokens, the ground, fields, buttons and words that all pages share, then each side's own.
-const STYLE: &str =
-    concat!(include_str!("../../assets/base.css"), include_str!("../../assets/portal.css"));
-const DESK_STYLE: &str =
-    concat!(include_str!("../../assets/base.css"), include_str!("../../assets/admin.css"));
+/// The tokens, the ground, fields, buttons and words that all pages share, and what a ticket looks
+/// like; then each side's own.
+const STYLE: &str = concat!(
+    include_str!("../../assets/base.css"),
+    include_str!("../../assets/ticket.css"),
+    include_str!("../../assets/portal.css")
+);
+const DESK_STYLE: &str = concat!(
+    include_str!("../../assets/base.css"),
+    include_str!("../../assets/ticket.css"),
+    include_str!("../../assets/admin.css")
+);
 const DOCS_STYLE: &str = include_str!("../../assets/docs.css");
 const ICON: &str = include_str!("../../assets/icon.svg");
 /// The colour `icon.svg` and `base.css` are drawn in.

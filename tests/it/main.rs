@@ -27,6 +27,7 @@ mod desk_lists;
 mod desk_search;
 mod desk_sign_in;
 mod desk_tables;
+mod desk_ticket;
 mod edge;
 mod events;
 mod generate;

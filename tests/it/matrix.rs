@@ -269,7 +269,7 @@ async fn send(client: &Client, verb: &str, path: &str, body: &Value) -> Answer {
 /// A route of the desk, a form for it, and what a technician and an admin are answered.
 type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)], u16, u16);
 
-/// Every route of the desk, once. `{id}` becomes 1, and other names `x`.
+/// Every route of the desk, once. `{id}` becomes 1, `{reference}` that of no ticket, and other names `x`.
 const DESK: &[Row] = &[
     ("GET", "/admin", &[], 200, 200),
     ("GET", "/admin/sessions", &[], 200, 200),
@@ -282,11 +282,18 @@ const DESK: &[Row] = &[
     ("POST", "/admin/sign-in/code", &[("code", "000000")], 422, 422),
     ("GET", "/admin/sign-in/link/{token}", &[], 410, 410),
     ("POST", "/admin/sign-in/link/{token}", &[], 410, 410),
+    ("GET", "/admin/tickets/{reference}", &[], 404, 404),
+    ("POST", "/admin/tickets/{reference}/notes", &[], 404, 404),
+    ("POST", "/admin/tickets/{reference}/details", &[], 404, 404),
+    ("POST", "/admin/tickets/{reference}/status", &[], 422, 422),
+    ("POST", "/admin/tickets/{reference}/resolution", &[], 404, 404),
+    ("POST", "/admin/tickets/{reference}/links", &[("do", "copy")], 404, 404),
     ("GET", "/admin/{*rest}", &[], 404, 404),
 ];
 
 async fn visit(client: &Client, (verb, route, form, ..): &Row) -> Answer {
     let path = route.replace("{id}", "1").replace("{token}", "x").replace("{*rest}", "x/y");
+    let path = path.replace("{reference}", "TKT-000000");
     match *verb {
         "GET" => client.get(&path).await,
         _ => client.form(&path, form).await,

@@ -218,6 +218,9 @@ async fn everybody_looks(app: &TestApp) {
     let version = reference.clone();
     app.db.read(move |tx| tickets::version(tx, &viewer, &version)).await.unwrap();
     assert_eq!(app.timeline(&reference).await.len(), 7);
+    let worked = reference.clone();
+    let work = app.db.read(move |tx| tickets::work(tx, &somebody(), &worked, None)).await.unwrap();
+    assert_eq!((work.timeline.len(), work.ticket.reference), (7, reference.clone()));
     for sort in [Sort::Updated, Sort::Created, Sort::Priority] {
         let query = DeskQuery {
             sort,

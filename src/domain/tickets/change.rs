@@ -143,7 +143,10 @@ fn change_fields(
         ticket.priority = priority;
     }
     if let Some(category) = &change.category {
-        check_category(rules, category.as_deref())?;
+        // A category that is no longer offered stays until another is chosen.
+        if *category != ticket.category {
+            check_category(rules, category.as_deref())?;
+        }
         changes.note("category", ticket.category.clone(), category.clone());
         ticket.category.clone_from(category);
     }

@@ -9,6 +9,7 @@ mod export;
 mod find;
 mod list;
 mod standing;
+mod work;
 
 pub use change::{Change, change, resolve};
 pub(in crate::domain) use change::{move_to, settle, turn};
@@ -22,6 +23,7 @@ pub(in crate::domain) use find::take;
 pub use find::{detail, find, is_earlier, timeline, version};
 pub use list::{ListFilter, counts, is_own_cursor, list_for_customer};
 pub(in crate::domain) use standing::{Standing, count_many, count_new, day, save};
+pub use work::{Outcome, Seen, Work, add_note, change_seen, resolve_seen, work};
 
 use crate::clock::Millis;
 use crate::domain::email::Email;

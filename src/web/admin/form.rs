@@ -70,12 +70,17 @@ impl Form {
     pub fn refused(&self, error: Error) -> Result<Filled, Problem> {
         match error {
             Error::Invalid(problems) if problems.iter().all(|it| !is_foreign(it)) => {
-                let sent = input::pairs(&self.text);
-                let values = sent.filter_map(|(name, value)| Some((name?, value?))).collect();
-                Ok(Filled { values, problems })
+                Ok(Filled { problems, ..self.typed() })
             }
             other => Err(other.into()),
         }
+    }
+
+    /// The form as it was sent, with nothing wrong.
+    pub fn typed(&self) -> Filled {
+        let sent = input::pairs(&self.text);
+        let values = sent.filter_map(|(name, value)| Some((name?, value?))).collect();
+        Filled { values, problems: Vec::new() }
     }
 }
 

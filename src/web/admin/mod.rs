@@ -13,6 +13,9 @@ pub mod guard;
 pub mod sessions;
 pub mod sign_in;
 pub mod then;
+mod ticket;
+mod ticket_forms;
+mod ticket_links;
 mod visitor;
 
 #[cfg(test)]
@@ -30,6 +33,7 @@ pub fn routes() -> Router<Shared> {
         .merge(sign_in::routes())
         .merge(dashboard::routes())
         .merge(sessions::routes())
+        .merge(ticket::routes())
         // Mails and bookmarks may name what is not there: say so in the desk's frame.
         .route("/admin/{*rest}", any(|| async { Problem::not_found() }))
 }
