@@ -107,10 +107,16 @@ pub fn candidates(tx: &mut Tx<'_>, reading: &Reading<'_>) -> Result<Vec<Candidat
     if arms.is_empty() {
         return Ok(Vec::new());
     }
-    // Said as a number, as PostgreSQL merges ranges only for few rows and sorts them for many; rounded,
-    // so that there are few statements to prepare.
+    // Each range gives no more than the page takes, whatever the engine makes of the rest. Said as a
+    // number, by which PostgreSQL plans; rounded, so that there are few statements to prepare.
     let limit = reading.limit.next_multiple_of(25);
-    tx.rows(&format!("{} ORDER BY {order} LIMIT {limit}", arms.join(" UNION ALL ")), &values)
+    let end = format!("ORDER BY {order} LIMIT {limit}");
+    if let [arm] = &arms[..] {
+        return tx.rows(&format!("{arm} {end}"), &values);
+    }
+    let bounded = |arm: &String| format!("SELECT * FROM ({arm} {end}) AS arm");
+    let arms: Vec<String> = arms.iter().map(bounded).collect();
+    tx.rows(&format!("{} {end}", arms.join(" UNION ALL ")), &values)
 }
 
 fn keys(sort: Sort) -> (&'static str, &'static str) {

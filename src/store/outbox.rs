@@ -265,7 +265,7 @@ pub fn settle_failed(
 /// How many mails are in a state; counted up to [`COUNTED`].
 pub fn count(tx: &mut Tx<'_>, state: MailState) -> Result<i64, DbError> {
     tx.one(
-        "SELECT count(*) FROM (SELECT id FROM outbox WHERE state = $1 LIMIT $2) AS some",
+        "SELECT count(*) FROM (SELECT id FROM outbox WHERE state = $1 LIMIT $2) AS counted",
         params![state.as_str(), COUNTED],
     )
 }
