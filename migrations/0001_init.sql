@@ -83,11 +83,14 @@ CREATE INDEX staff_sign_ins_of_staff ON staff_sign_ins (staff_id);
 CREATE TABLE api_keys (
   id BIGINT PRIMARY KEY,
   name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+  name_key TEXT NOT NULL,                   -- the name, folded
   role TEXT NOT NULL CHECK (role IN ('technician', 'admin')),
   key_hash BYTEA NOT NULL UNIQUE,           -- SHA-256; the key itself is shown once and never kept
   created_at BIGINT NOT NULL,
   revoked_at BIGINT
 );
+-- Timelines and commands call a program by its name; one that is revoked gives it free.
+CREATE UNIQUE INDEX api_keys_in_use ON api_keys (name_key) WHERE revoked_at IS NULL;
 
 CREATE TABLE tickets (
   id BIGINT PRIMARY KEY,

@@ -9,7 +9,6 @@ use crate::clock::Millis;
 use crate::config::Config;
 use crate::domain::api_keys::{self, ApiKey};
 use crate::domain::staff::Role;
-use crate::domain::text;
 
 /// Create, list and revoke the API keys of programs
 #[derive(Debug, clap::Args)]
@@ -34,7 +33,7 @@ enum Action {
 #[command(after_help = "Example:\n  doorkey api-key create --name 'Alarm receiver' \
     --role technician")]
 struct Create {
-    /// What it is for
+    /// What it is for; no two keys in use have the same name
     #[arg(long)]
     name: String,
     /// What it may do
@@ -49,10 +48,10 @@ struct List {}
 
 /// Revoke a key: it stops working at once and for good
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  doorkey api-key revoke 7340032000000000001")]
+#[command(after_help = "Example:\n  doorkey api-key revoke 'Alarm receiver'")]
 struct Revoke {
-    /// Its id, as doorkey api-key list shows it
-    id: i64,
+    /// Its name or its id, as doorkey api-key list shows them
+    key: String,
 }
 
 /// Does what was asked.
@@ -60,13 +59,13 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
     match args.action {
         Action::Create(create) => self::create(create, args.json, config).await,
         Action::List(List {}) => list(args.json, config).await,
-        Action::Revoke(Revoke { id }) => revoke(id, args.json, config).await,
+        Action::Revoke(Revoke { key }) => revoke(key, args.json, config).await,
     }
 }
 
 async fn create(args: Create, json: bool, config: Config) -> Result<(), CliError> {
     let mut checks = Checks::default();
-    let name = checks.line("name", Some(&args.name), text::REQUIRED_NAME);
+    let name = checks.take(api_keys::parse_name("name", &args.name));
     let name = checks.finish(name)?;
     let made =
         super::write(config, move |tx, _, now| Ok(api_keys::create(tx, &name, args.role, now)?));
@@ -86,18 +85,18 @@ async fn list(json: bool, config: Config) -> Result<(), CliError> {
     output::answer(json, &json!({ "items": items }), &words)
 }
 
-async fn revoke(id: i64, json: bool, config: Config) -> Result<(), CliError> {
+async fn revoke(word: String, json: bool, config: Config) -> Result<(), CliError> {
     let revoked = super::write(config, move |tx, _, now| {
-        api_keys::revoke(tx, id, now).map_err(|error| {
+        let key = api_keys::find_in_use(tx, &word).map_err(|error| {
             super::instead_of_not_found(error, || {
-                format!("ID: no key in use has the id {id}; see doorkey api-key list")
+                format!("KEY: no key in use has the name or id {word}; see doorkey api-key list")
             })
         })?;
-        Ok(now.rfc3339())
+        api_keys::revoke(tx, key.id, now)?;
+        Ok(ApiKey { revoked_at: Some(now), ..key })
     });
-    let revoked_at = revoked.await?;
-    let object = json!({ "id": id.to_string(), "revoked_at": revoked_at });
-    output::answer(json, &object, "The key is revoked.")
+    let key = revoked.await?;
+    output::answer(json, &object(&key), &format!("The key {} is revoked.", key.name))
 }
 
 fn object(key: &ApiKey) -> Value {

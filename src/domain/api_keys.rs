@@ -4,7 +4,7 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::staff::Role;
 use crate::domain::{Actor, text};
-use crate::error::Error;
+use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::TokenHash;
 use crate::{ids, store};
 
@@ -24,17 +24,45 @@ pub struct ApiKey {
 }
 
 /// Makes a key. Returns the row and the key itself, which is shown once and never kept.
+///
+/// # Errors
+/// [`Error::Invalid`] naming `name`: it is no name, or a key in use has it. A timeline calls a
+/// program by its name alone, so no two may share one.
 pub fn create(
     tx: &mut Tx<'_>,
     name: &str,
     role: Role,
     now: Millis,
 ) -> Result<(ApiKey, String), Error> {
-    let name = text::parse_line("name", name, text::REQUIRED_NAME)?;
+    let name = parse_name("name", name)?;
     let key = ApiKey { id: ids::new_id(now), name, role, created_at: now, revoked_at: None };
     let (secret, hash) = ids::api_key();
-    store::api_keys::insert(tx, &key, hash)?;
-    Ok((key, secret))
+    if store::api_keys::insert(tx, &key, &text::fold(&key.name), hash)? {
+        return Ok((key, secret));
+    }
+    let message = "A key in use has this name already. Choose another, or revoke that one first.";
+    Err(FieldError::new("name", FieldCode::Taken, message).into())
+}
+
+/// Reads the name of a key. One of digits alone is refused: keys are called by name or by id.
+pub fn parse_name(field: &str, typed: &str) -> Result<String, FieldError> {
+    let name = text::parse_line(field, typed, text::REQUIRED_NAME)?;
+    if name.bytes().all(|byte| byte.is_ascii_digit()) {
+        let message = "A number alone could be the id of another key. Add a word.";
+        return Err(FieldError::new(field, FieldCode::Malformed, message));
+    }
+    Ok(name)
+}
+
+/// The key in use that `word` means: its id or its name, without regard to case.
+///
+/// # Errors
+/// [`Error::NotFound`] if none in use is called so.
+pub fn find_in_use(tx: &mut Tx<'_>, word: &str) -> Result<ApiKey, Error> {
+    let (word, name) = (word.trim(), text::fold(word.trim()));
+    let mut in_use = list(tx)?.into_iter().filter(|key| key.revoked_at.is_none());
+    let found = in_use.find(|key| key.id.to_string() == word || text::fold(&key.name) == name);
+    found.ok_or(Error::NotFound)
 }
 
 /// Who holds the key with this hash. Unknown and revoked keys are alike.

@@ -20,13 +20,19 @@ impl FromRow for ApiKey {
     }
 }
 
-/// Adds a row.
-pub fn insert(tx: &mut Tx<'_>, key: &ApiKey, hash: TokenHash) -> Result<(), DbError> {
-    tx.run(
-        "INSERT INTO api_keys (id, name, role, key_hash, created_at) VALUES ($1, $2, $3, $4, $5)",
-        params![key.id, &key.name, key.role.as_str(), &hash.0, key.created_at],
+/// Adds a row, unless a key in use has the name; `name_key` is the name, folded. `false` if so.
+pub fn insert(
+    tx: &mut Tx<'_>,
+    key: &ApiKey,
+    name_key: &str,
+    hash: TokenHash,
+) -> Result<bool, DbError> {
+    let added = tx.run(
+        "INSERT INTO api_keys (id, name, name_key, role, key_hash, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name_key) WHERE revoked_at IS NULL DO NOTHING",
+        params![key.id, &key.name, name_key, key.role.as_str(), &hash.0, key.created_at],
     )?;
-    Ok(())
+    Ok(added == 1)
 }
 
 /// The key with this hash, revoked or not.

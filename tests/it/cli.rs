@@ -256,6 +256,33 @@ fn an_api_key_is_shown_once_and_revoked_once() {
 }
 
 #[test]
+fn an_api_key_is_called_by_a_name_of_its_own() {
+    let doorkey = set_up();
+    let create =
+        |name: &str| ["api-key", "create", "--name", name, "--role", "admin"].map(str::to_owned);
+    let create = |name: &str, code: i32| {
+        let words = create(name);
+        fail(&doorkey, &words.each_ref().map(String::as_str), code)
+    };
+    let made = doorkey.cli(&["api-key", "create", "--name", "Web shop", "--role", "technician"]);
+    for same in ["Web shop", " web SHOP ", "Ｗｅｂ shop"] {
+        let words = create(same, 1);
+        assert!(words.contains("name: A key in use has this name already"), "{same}: {words}");
+    }
+    let number = create("7340032000000000001", 2);
+    assert!(number.contains("name: A number alone could be the id of another key"), "{number}");
+    doorkey.cli(&["api-key", "create", "--name", "Web shop 2", "--role", "technician"]);
+    let revoked = doorkey.cli(&["api-key", "revoke", "web shop"]);
+    assert_eq!(revoked["id"], made["id"], "the other one has another name");
+    assert_eq!(revoked["name"], "Web shop");
+    let gone = fail(&doorkey, &["api-key", "revoke", "Web shop"], 1);
+    assert!(gone.contains("no key in use has the name or id Web shop"), "{gone}");
+    let again = doorkey.cli(&["api-key", "create", "--name", "Web shop", "--role", "admin"]);
+    assert_ne!(again["id"], made["id"], "a revoked key gives its name free");
+    assert_eq!(doorkey.cli(&["api-key", "list"])["items"].as_array().unwrap().len(), 3);
+}
+
+#[test]
 fn every_wrong_argument_is_named_at_once() {
     let doorkey = set_up();
     let long = "x".repeat(201);

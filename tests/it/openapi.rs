@@ -275,8 +275,22 @@ async fn the_page_for_people_says_all_of_it_and_can_be_searched() {
         assert!(page.contains(&format!("id=\"{}\"", operation.id())), "{operation}");
         let summary = operation.described["summary"].as_str().unwrap().replace('\'', "&#39;");
         assert!(page.contains(&summary), "{operation}: {summary}");
-        for status in operation.described["responses"].as_object().unwrap().keys() {
-            assert!(page.contains(&format!("<b>{status}</b>")), "{operation}: {status}");
+        let (_, below) = page.split_once(&format!("id=\"{}\"", operation.id())).unwrap();
+        let (own, _) = below.split_once("</article>").unwrap();
+        for (status, answer) in operation.described["responses"].as_object().unwrap() {
+            assert!(own.contains(&format!("<b>{status}</b>")), "{operation}: {status}");
+            let answer = resolve(answer);
+            for content in answer["content"].as_object().into_iter().flat_map(|it| it.values()) {
+                let examples = content["examples"].as_object().into_iter().flatten();
+                let several = examples.map(|(_, example)| &example["value"]);
+                for example in several.chain(content.get("example")) {
+                    let shown = format!("{example:#}").replace('"', "&#34;").replace('\'', "&#39;");
+                    assert!(own.contains(&shown), "{operation}: {status}: {shown}");
+                }
+            }
+        }
+        for (_, code) in refusals::described(&operation) {
+            assert!(own.contains(&format!("<code>{code}</code>")), "{operation}: {code}");
         }
     }
     assert!(!page.contains("<script") && !page.contains("style="), "it keeps to the policy");

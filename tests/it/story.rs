@@ -90,6 +90,8 @@ async fn people_arrive(app: &TestApp) {
     assert_eq!([&all[0], &all[1]].map(|it| it.active), [true, false]);
     assert_eq!(all[0], dana);
     let made = app.act(|tx, _, now| api_keys::create(tx, "shop", Role::Admin, now)).await.unwrap();
+    let twice = app.act(|tx, _, now| api_keys::create(tx, "SHOP", Role::Admin, now)).await;
+    assert!(matches!(twice, Err(doorkey::error::Error::Invalid(_))), "{twice:?}");
     let hash = ids::api_key_hash(&made.1).unwrap();
     assert!(app.db.read(move |tx| api_keys::open(tx, hash)).await.is_ok());
     app.act(move |tx, _, now| api_keys::revoke(tx, made.0.id, now)).await.unwrap();

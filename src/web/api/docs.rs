@@ -46,7 +46,9 @@ pub struct Answer {
     status: String,
     about: String,
     codes: Vec<String>,
+    headers: Vec<Field>,
     fields: Vec<Field>,
+    examples: Vec<String>,
 }
 
 /// The page.
@@ -167,14 +169,30 @@ fn curl(path: &str, verb: &str, described: &Value, example: &str) -> String {
 
 fn answer(document: &Value, status: &str, described: &Value) -> Answer {
     let described = fields::resolve(document, described);
-    let content = described["content"].as_object();
-    let is_problem = content.is_some_and(|kinds| kinds.contains_key("application/problem+json"));
-    let schema = content.and_then(|kinds| kinds.values().next()).map(|it| &it["schema"]);
-    let codes = schema.map(|it| list(&it["allOf"][1]["properties"]["code"]["enum"]));
-    let codes = codes.into_iter().flatten().map(text).collect();
-    let fields = match schema {
-        Some(schema) if !is_problem => fields_of(document, schema),
-        _ => Vec::new(),
-    };
-    Answer { status: status.to_owned(), about: text(&described["description"]), codes, fields }
+    let kinds = described["content"].as_object();
+    let problem = kinds.is_some_and(|kinds| kinds.contains_key("application/problem+json"));
+    let content = kinds.and_then(|kinds| kinds.values().next()).unwrap_or(&Value::Null);
+    let examples = content["examples"].as_object().into_iter().flatten();
+    let codes: Vec<String> = examples.clone().map(|(code, _)| code.clone()).collect();
+    let several = examples.map(|(_, example)| pretty(&example["value"]));
+    let one = Some(pretty(&content["example"])).filter(|example| !example.is_empty());
+    let about = text(&described["description"]);
+    Answer {
+        status: status.to_owned(),
+        // The codes stand in front of it already.
+        about: about.rsplit_once("`: ").map_or(about.clone(), |(_, rest)| rest.to_owned()),
+        headers: headers(document, &described["headers"]),
+        // Every problem has the same fields, which its example shows.
+        fields: if problem { Vec::new() } else { fields_of(document, &content["schema"]) },
+        examples: several.chain(one).collect(),
+        codes,
+    }
+}
+
+/// The headers of an answer, without the one that every answer has.
+fn headers(document: &Value, described: &Value) -> Vec<Field> {
+    let headers = described.as_object().into_iter().flatten();
+    let own = headers.filter(|(name, _)| *name != "X-Request-Id");
+    own.map(|(name, header)| Field::header(document, name, fields::resolve(document, header)))
+        .collect()
 }

@@ -44,21 +44,21 @@ impl<T> List<T> {
 /// A ticket in its customer's list.
 #[derive(Serialize, ToSchema)]
 pub struct Summary {
-    /// `TKT-7K3M9Q`.
+    /// The ticket's name.
     #[schema(value_type = TicketReference)]
     pub reference: String,
     /// What it is about.
     pub subject: String,
-    /// `open`, `in_progress`, `resolved`, `closed`.
+    /// How far it is.
     #[schema(value_type = StatusWord)]
     pub status: &'static str,
     /// The technician's name.
     #[schema(required)]
     pub assigned_to: Option<String>,
-    /// RFC 3339.
+    /// When it was made.
     #[schema(value_type = Time)]
     pub created_at: String,
-    /// RFC 3339: the last thing the customer can see.
+    /// The last thing the customer can see.
     #[schema(value_type = Time)]
     pub updated_at: String,
     /// Public notes and replies.
@@ -91,7 +91,7 @@ pub struct OwnTicket {
     pub summary: Summary,
     /// What the customer said at first.
     pub description: String,
-    /// `low`, `medium`, `high`, `urgent`.
+    /// How much it matters.
     #[schema(value_type = PriorityWord)]
     pub priority: &'static str,
     /// One of the configured list.
@@ -128,17 +128,17 @@ impl From<Detail> for OwnTicket {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ticket)]
 pub struct DeskTicket {
-    /// `TKT-7K3M9Q`.
+    /// The ticket's name.
     #[schema(value_type = TicketReference)]
     pub reference: String,
     /// What it is about.
     pub subject: String,
     /// What the customer said at first.
     pub description: String,
-    /// `open`, `in_progress`, `resolved`, `closed`.
+    /// How far it is.
     #[schema(value_type = StatusWord)]
     pub status: &'static str,
-    /// `low`, `medium`, `high`, `urgent`.
+    /// How much it matters.
     #[schema(value_type = PriorityWord)]
     pub priority: &'static str,
     /// One of the configured list.
@@ -152,10 +152,10 @@ pub struct DeskTicket {
     /// How it was resolved.
     #[schema(required)]
     pub resolution: Option<String>,
-    /// RFC 3339.
+    /// When it was made.
     #[schema(value_type = Time)]
     pub created_at: String,
-    /// RFC 3339: the last thing the customer can see.
+    /// The last thing the customer can see.
     #[schema(value_type = Time)]
     pub updated_at: String,
     /// Public notes and replies.
@@ -229,7 +229,7 @@ pub struct CustomerJson {
     pub notes: String,
     /// Whether they get links and theirs work.
     pub active: bool,
-    /// RFC 3339.
+    /// When it was made.
     #[schema(value_type = Time)]
     pub created_at: String,
 }
@@ -256,22 +256,22 @@ pub struct LinkJson {
     /// The link's id.
     #[schema(value_type = Id)]
     pub id: String,
-    /// `requested`, `ticket_mail`, `staff`, `api`.
+    /// Why it was made.
     #[schema(value_type = ReasonWord)]
     pub reason: &'static str,
-    /// RFC 3339.
+    /// When it was made.
     #[schema(value_type = Time)]
     pub issued_at: String,
-    /// RFC 3339.
+    /// When it ends.
     #[schema(value_type = Time)]
     pub expires_at: String,
-    /// RFC 3339.
+    /// When the portal was last opened with it.
     #[schema(value_type = Option<Time>, required)]
     pub last_used_at: Option<String>,
     /// How often the portal was opened with it.
     #[schema(minimum = 0)]
     pub use_count: i64,
-    /// RFC 3339.
+    /// When it was revoked.
     #[schema(value_type = Option<Time>, required)]
     pub revoked_at: Option<String>,
     /// Who revoked it, in words.
@@ -303,7 +303,7 @@ pub struct IssuedLink {
     /// Opens the portal.
     #[schema(format = "uri")]
     pub url: String,
-    /// RFC 3339.
+    /// When it ends.
     #[schema(value_type = Time)]
     pub expires_at: String,
 }
@@ -325,7 +325,7 @@ pub struct TokenJson {
     /// The bearer token.
     #[schema(pattern = "^[A-Za-z0-9_-]{43}$")]
     pub token: String,
-    /// RFC 3339.
+    /// When it ends.
     #[schema(value_type = Time)]
     pub expires_at: String,
 }
@@ -335,7 +335,7 @@ pub struct TokenJson {
 pub struct Session {
     /// The customer.
     pub customer: SessionCustomer,
-    /// RFC 3339: when the link ends.
+    /// When the link ends.
     #[schema(value_type = Time)]
     pub expires_at: String,
 }
@@ -362,12 +362,12 @@ pub struct StaffJson {
     pub email: String,
     /// Their name, as customers read it.
     pub name: String,
-    /// `technician` or `admin`.
+    /// What they may do.
     #[schema(value_type = RoleWord)]
     pub role: &'static str,
     /// Whether they may do anything at all.
     pub active: bool,
-    /// RFC 3339.
+    /// When it was made.
     #[schema(value_type = Time)]
     pub created_at: String,
 }

@@ -7,6 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -119,7 +120,13 @@ impl Doorkey {
 
     /// A program of the company with a new API key of this role.
     pub fn program(&self, role: &str) -> Program {
-        let made = self.cli(&["api-key", "create", "--name", "Alarm receiver", "--role", role]);
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        // No two keys in use share a name.
+        let name = match MADE.fetch_add(1, Ordering::Relaxed) {
+            0 => "Alarm receiver".to_owned(),
+            others => format!("Alarm receiver {}", others + 1),
+        };
+        let made = self.cli(&["api-key", "create", "--name", &name, "--role", role]);
         let key = made["key"].as_str().expect("the key, shown once").to_owned();
         Program { base: self.url("/api/v1"), key, client: reqwest::Client::new() }
     }

@@ -88,8 +88,13 @@ impl TestApp {
 
     /// A program with a key of this role.
     pub async fn program(&self, role: Role) -> Client {
-        let made = self.act(move |tx, _, now| api_keys::create(tx, "the shop", role, now)).await;
-        let (_, key) = made.unwrap();
+        let made = self.act(move |tx, _, now| {
+            // No two keys in use share a name.
+            let others = api_keys::list(tx)?.len();
+            let name = if others == 0 { "the shop" } else { &format!("the shop {}", others + 1) };
+            api_keys::create(tx, name, role, now)
+        });
+        let (_, key) = made.await.unwrap();
         self.anon().bearer(&key)
     }
 

@@ -33,6 +33,18 @@ impl Field {
     }
 }
 
+impl Field {
+    /// A header of an answer.
+    pub(super) fn header(document: &Value, name: &str, described: &Value) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: format!("a header; {}", kind(document, &described["schema"])),
+            about: described["description"].as_str().unwrap_or_default().to_owned(),
+            required: false,
+        }
+    }
+}
+
 fn place(word: &str) -> &'static str {
     match word {
         "path" => "in the path",
@@ -101,6 +113,7 @@ fn kind(document: &Value, described: &Value) -> String {
     let nullable = described.to_string().contains("\"null\"");
     let mut words = match schema["type"].as_str().or_else(|| first_type(&schema["type"])) {
         _ if schema["enum"].is_array() => format!("one of {}", choices(&schema["enum"])),
+        _ if schema["const"].is_string() => format!("always {}", schema["const"]),
         Some("array") => format!("a list: {}", kind(document, &schema["items"])),
         Some("integer") => format!("a whole number{}", range(schema, "minimum", "maximum", "")),
         Some("boolean") => "true or false".to_owned(),

@@ -20,7 +20,7 @@ pub struct EventJson {
     /// What kind of thing happened.
     #[schema(value_type = EventWord)]
     pub r#type: String,
-    /// RFC 3339.
+    /// When it happened.
     #[schema(value_type = Time)]
     pub at: String,
     /// The ticket it happened to.
@@ -71,7 +71,7 @@ pub struct WebhookJson {
     /// How often in a row it failed.
     #[schema(minimum = 0)]
     pub failures: i64,
-    /// RFC 3339.
+    /// When it was made.
     #[schema(value_type = Time)]
     pub created_at: String,
 }
@@ -115,10 +115,10 @@ pub struct DeliveryJson {
     /// The header `webhook-id` of every attempt.
     #[schema(min_length = 1)]
     pub webhook_id: String,
-    /// `queued`, `delivered` or `failed`.
+    /// How far it is.
     #[schema(value_type = DeliveryWord)]
     pub state: &'static str,
-    /// RFC 3339.
+    /// When it was made.
     #[schema(value_type = Time)]
     pub created_at: String,
     /// When it is tried next.
