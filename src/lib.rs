@@ -14,6 +14,7 @@
 //! `tests/it/arch.rs` keeps it so, and docs/ARCHITECTURE.md walks through it.
 
 pub mod app;
+pub mod cause;
 pub mod cli;
 pub mod clock;
 pub mod config;

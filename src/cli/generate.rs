@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::clock::{Clock, Millis};
 use crate::config::Config;
 use crate::db::{DbError, Tx};
-use crate::domain::histories::{self, History};
+use crate::domain::histories::{self, History, Told};
 use crate::domain::{Rules, customers, staff};
 use crate::error::Error;
 use crate::ids::Reference;
@@ -166,7 +166,7 @@ async fn plan(app: &Arc<App>, args: Args) -> Result<(Plan, bool), CliError> {
 /// Rows that are written together.
 enum Batch {
     Customers(Vec<customers::Customer>),
-    Tickets(Vec<History>),
+    Tickets(Vec<Told>),
 }
 
 impl Batch {
@@ -255,8 +255,8 @@ impl Plan {
         let mut references = self.references();
         for from in (0..self.tickets).step_by(usize_of(TICKETS_AT_ONCE)) {
             let to = (from + TICKETS_AT_ONCE).min(self.tickets);
-            let some: Result<Vec<History>, Error> =
-                (from..to).zip(&mut references).map(|(index, it)| self.ticket(index, it)).collect();
+            let some = (from..to).zip(&mut references).map(|(index, it)| self.ticket(index, it));
+            let some: Result<Vec<Told>, Error> = some.map(|it| it.map(Told::from)).collect();
             if made.blocking_send(Batch::Tickets(some?)).is_err() {
                 return Ok(());
             }

@@ -13,7 +13,6 @@
 
 pub mod backup;
 mod bulk;
-mod cause;
 mod cell;
 pub mod copy;
 mod dialect;
@@ -40,7 +39,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use cause::caused_by;
 pub use dialect::{Dialect, Engine};
 pub use error::DbError;
 pub use inspect::Fact;
@@ -48,6 +46,7 @@ pub use slow::log_slow;
 pub use tx::Tx;
 pub use value::{FromRow, FromValue, Row, Value};
 
+use crate::cause;
 use crate::metrics::{self, Transaction};
 
 /// How often a closure is run when the ids it draws are taken.

@@ -140,15 +140,32 @@ impl History {
         self.entries.push((entry, by_id));
     }
 
-    /// The ticket, and the words it is found by.
-    fn words(&self) -> (i64, String) {
-        let texts = self.texts.iter().map(|text| text.text.as_str());
-        (self.ticket.id, search::words_of(std::iter::once(self.customer.as_str()).chain(texts)))
-    }
-
     fn keep_text(&mut self, entry_id: i64, is_public: bool, text: String) {
         let (customer_id, ticket_id) = (self.ticket.customer.id, self.ticket.id);
         self.texts.push(SearchText { customer_id, ticket_id, entry_id, is_public, text });
+    }
+}
+
+/// A history with what can be worked out of it before it is written.
+#[derive(Clone, Debug)]
+pub struct Told {
+    history: History,
+    /// The words the ticket is found by.
+    words: String,
+}
+
+impl From<History> for Told {
+    fn from(history: History) -> Self {
+        let texts = history.texts.iter().map(|text| text.text.as_str());
+        let words = search::words_of(std::iter::once(history.customer.as_str()).chain(texts));
+        Self { history, words }
+    }
+}
+
+impl Told {
+    /// How many entries the ticket has.
+    pub fn entries(&self) -> usize {
+        self.history.entries()
     }
 }
 
@@ -156,7 +173,9 @@ impl History {
 ///
 /// # Errors
 /// [`crate::db::DbError::Unique`] if a reference or an id is taken.
-pub fn add(tx: &mut Tx<'_>, histories: &[History]) -> Result<(), Error> {
+pub fn add(tx: &mut Tx<'_>, told: &[Told]) -> Result<(), Error> {
+    let words = told.iter().map(|it| (it.history.ticket.id, it.words.as_str()));
+    let histories: Vec<&History> = told.iter().map(|it| &it.history).collect();
     store::bulk::tickets(tx, histories.iter().map(|history| &history.ticket))?;
     let entries = histories.iter().flat_map(|history| {
         history.entries.iter().map(|(entry, by_id)| (history.ticket.id, entry, *by_id))
@@ -166,23 +185,22 @@ pub fn add(tx: &mut Tx<'_>, histories: &[History]) -> Result<(), Error> {
     let mut texts: Vec<&SearchText> = histories.iter().flat_map(|history| &history.texts).collect();
     texts.sort_unstable_by_key(|text| (text.customer_id, text.ticket_id, text.entry_id));
     store::bulk::search_texts(tx, &texts)?;
-    let words: Vec<(i64, String)> = histories.iter().map(History::words).collect();
-    store::bulk::ticket_words(tx, words.iter())?;
+    store::bulk::ticket_words(tx, words)?;
     let mut reads: Vec<(i64, i64, Millis)> = histories
         .iter()
         .filter_map(|it| Some((it.ticket.customer.id, it.ticket.id, it.read_at?)))
         .collect();
     reads.sort_unstable();
     store::bulk::reads(tx, reads.into_iter())?;
-    store::bulk::counts(tx, &counts(histories))?;
-    tickets::count_many(tx, histories.iter().map(History::ticket))
+    store::bulk::counts(tx, &counts(&histories))?;
+    tickets::count_many(tx, histories.iter().map(|history| history.ticket()))
 }
 
 /// By customer and status: how many tickets. In the order of their keys, so that two processes
 /// cannot wait for each other.
-fn counts(histories: &[History]) -> Vec<(i64, Status, i64)> {
+fn counts(histories: &[&History]) -> Vec<(i64, Status, i64)> {
     let mut counts: BTreeMap<(i64, &str), (Status, i64)> = BTreeMap::new();
-    for History { ticket, .. } in histories {
+    for History { ticket, .. } in histories.iter().copied() {
         let key = (ticket.customer.id, ticket.status.as_str());
         counts.entry(key).or_insert((ticket.status, 0)).1 += 1;
     }

@@ -36,18 +36,17 @@ pub(in crate::domain) fn append(tx: &mut Tx<'_>, ticket_id: i64, text: &str) -> 
         return Ok(());
     }
     let all: BTreeSet<&str> = known.into_iter().chain(new.iter().map(String::as_str)).collect();
-    Ok(store::ticket_words::put(tx, ticket_id, &pack(&all))?)
+    Ok(store::ticket_words::put(tx, ticket_id, &pack(all.into_iter()))?)
 }
 
 /// The words of these folded texts, as they are kept: what the customer is found by, and what
 /// the ticket and its entries say.
 pub(in crate::domain) fn words_of<'a>(folded: impl Iterator<Item = &'a str>) -> String {
-    let all: BTreeSet<String> = folded.flat_map(words::of_folded).collect();
-    pack(&all.iter().map(String::as_str).collect())
+    pack(words::of_folded(folded).iter().map(|word| &**word))
 }
 
 /// ` a b c `: so that a word is found as ` word `, and its beginning as ` wor`.
-fn pack(words: &BTreeSet<&str>) -> String {
+fn pack<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let mut packed = String::from(" ");
     for word in words {
         if packed.len() + word.len() < MOST {

@@ -5,6 +5,7 @@
 //! spaces between words (Chinese, Japanese, Thai, …) give every two neighbouring characters, and
 //! the last one alone; a pictograph is a word by itself.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -46,17 +47,19 @@ pub(in crate::domain) enum Kind {
 
 /// The words of a text, each once and in order.
 pub fn of(text: &str) -> BTreeSet<String> {
-    of_folded(&fold(text))
+    of_folded(std::iter::once(&*fold(text))).into_iter().map(Cow::into_owned).collect()
 }
 
-/// The same of a text that is folded already.
-pub fn of_folded(folded: &str) -> BTreeSet<String> {
-    let mut words = BTreeSet::new();
-    for (kind, range) in runs(folded) {
-        each_word(kind, &folded[range], |word| {
-            words.insert(word);
-        });
+/// The same of texts that are folded already, taken together.
+pub fn of_folded<'t>(folded: impl Iterator<Item = &'t str>) -> Vec<Cow<'t, str>> {
+    let mut words = Vec::new();
+    for text in folded {
+        for (kind, range) in runs(text) {
+            each_word(kind, &text[range], |word| words.push(word));
+        }
     }
+    words.sort_unstable();
+    words.dedup();
     words
 }
 
@@ -79,22 +82,25 @@ pub fn terms(query: &str) -> Vec<Term> {
         match kind {
             Kind::Dense if is_single => add(run.to_owned(), true),
             Kind::Dense => pairs(run).for_each(|pair| add(pair, false)),
-            Kind::Word => each_word(*kind, run, |word| add(word, is_last)),
-            Kind::Symbol => each_word(*kind, run, |word| add(word, false)),
+            Kind::Word => each_word(*kind, run, |word| add(word.into_owned(), is_last)),
+            Kind::Symbol => each_word(*kind, run, |word| add(word.into_owned(), false)),
         }
     }
     terms.truncate(MOST_TERMS);
     terms
 }
 
-fn each_word(kind: Kind, run: &str, mut see: impl FnMut(String)) {
+fn each_word<'t>(kind: Kind, run: &'t str, mut see: impl FnMut(Cow<'t, str>)) {
     match kind {
-        Kind::Word => see(run.chars().take(LONGEST).collect()),
-        Kind::Dense => {
-            pairs(run).for_each(&mut see);
-            run.chars().next_back().into_iter().for_each(|last| see(last.to_string()));
+        Kind::Word => {
+            let end = run.char_indices().nth(LONGEST).map_or(run.len(), |(end, _)| end);
+            see(run[..end].into());
         }
-        Kind::Symbol => run.chars().for_each(|symbol| see(symbol.to_string())),
+        Kind::Dense => {
+            pairs(run).for_each(|pair| see(pair.into()));
+            run.chars().next_back().into_iter().for_each(|last| see(last.to_string().into()));
+        }
+        Kind::Symbol => run.chars().for_each(|symbol| see(symbol.to_string().into())),
     }
 }
 
@@ -117,6 +123,9 @@ pub(in crate::domain) fn runs(text: &str) -> Vec<(Kind, Range<usize>)> {
 }
 
 fn kind(letter: char) -> Option<Kind> {
+    if letter.is_ascii() {
+        return letter.is_ascii_alphanumeric().then_some(Kind::Word);
+    }
     if text::is_invisible(letter) {
         return None;
     }

@@ -176,10 +176,10 @@ pub fn search_texts(tx: &mut Tx<'_>, texts: &[&SearchText]) -> Result<(), DbErro
 /// Adds the words that tickets are found by.
 pub fn ticket_words<'a>(
     tx: &mut Tx<'_>,
-    words: impl Iterator<Item = &'a (i64, String)>,
+    words: impl Iterator<Item = (i64, &'a str)>,
 ) -> Result<(), DbError> {
     let values: Vec<Value<'a>> =
-        words.flat_map(|(ticket_id, words)| [(*ticket_id).into(), words.into()]).collect();
+        words.flat_map(|(ticket_id, words)| [ticket_id.into(), words.into()]).collect();
     tx.load("ticket_words", &["ticket_id", "words"], &values)?;
     Ok(())
 }

@@ -28,7 +28,7 @@ use super::hub::ErrorPage;
 use super::problem::{Problem, ROOM_RETRY};
 use super::server::Limits;
 use super::site::Site;
-use crate::db::caused_by;
+use crate::cause::caused_by;
 use crate::{ids, metrics};
 
 /// Nothing but our own files, and text only as text.

@@ -14,11 +14,12 @@ const LONGEST_FILE: usize = 600;
 /// Who may name whom. A layer may always name itself.
 const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &[]),
+    ("cause", &[]),
     ("metrics", &[]),
     ("ids", &["clock"]),
     ("error", &["db", "domain"]),
     ("config", &["clock", "ids", "error", "domain", "db"]),
-    ("db", &["clock", "ids", "error", "config"]),
+    ("db", &["cause", "clock", "ids", "error", "config"]),
     ("store", &["db", "clock", "ids", "error", "domain"]),
     ("mail", &["store", "db", "clock", "ids", "error", "config", "domain"]),
     ("domain", &["store", "mail", "db", "clock", "ids", "error", "config"]),
@@ -26,7 +27,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["db", "mail", "hooks", "domain", "clock", "ids", "error", "config"]),
     ("tls", &["clock", "ids", "config"]),
     ("jobs", &["app", "domain", "mail", "hooks", "db", "clock", "ids", "error", "config"]),
-    ("web", &["app", "tls", "domain", "mail", "hooks", "db", "clock", "ids", "error", "config"]),
+    (
+        "web",
+        &[
+            "app", "tls", "domain", "mail", "hooks", "db", "cause", "clock", "ids", "error",
+            "config",
+        ],
+    ),
     (
         "cli",
         &[

@@ -217,8 +217,8 @@ async fn no_list_reads_a_whole_table_and_none_is_sorted() {
             assert!(!step.contains("SCAN") || is_small || is_arm, "{step} in {sql}");
             merged += usize::from(step.contains("TEMP B-TREE"));
         }
-        // What is merged of several ranges is a page of each at most.
-        assert!(merged <= arms.min(1), "sorted: {sql}");
+        // What is merged of several ranges is a page of each at most; a single one is in its order.
+        assert!(merged <= arms, "sorted: {sql}");
     }
     assert!(plans > 60, "only {plans} statements");
 }

@@ -235,6 +235,9 @@ async fn everybody_looks(app: &TestApp) {
         let page = app.db.scan(move |tx| tickets::list(tx, &query)).await.unwrap();
         assert_eq!(page.items.len(), 1, "{sort:?}");
     }
+    let closed = DeskQuery { status: Some(Status::Closed), limit: 1, ..DeskQuery::default() };
+    let page: Result<_, Error> = app.db.scan(move |tx| tickets::list(tx, &closed)).await;
+    assert_eq!(page.unwrap().items.len(), 1);
     searches_and_names(app).await;
     let reference = reference.clone();
     let found: Result<_, Error> =
@@ -347,7 +350,8 @@ async fn rows_are_made_up(app: &TestApp) {
     let mut history = History::begin(&new, reference.clone(), &erin, None, &somebody(), moment);
     history.note(&somebody(), "A note.".into(), Visibility::Public, moment);
     history.read();
-    app.act(move |tx, _, _| histories::add(tx, std::slice::from_ref(&history))).await.unwrap();
+    let told = [histories::Told::from(history)];
+    app.act(move |tx, _, _| histories::add(tx, &told)).await.unwrap();
     assert_eq!(app.see(&reference).await.note_count, 1);
     let taken: Result<Vec<u32>, Error> = app.db.scan(histories::taken_references).await;
     assert!(taken.unwrap().contains(&12_345));
