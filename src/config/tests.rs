@@ -67,6 +67,16 @@ fn the_fallback_counts_only_where_no_file_is_named() {
     assert_eq!(load(&[("config.fallback", "/nowhere/doorkey.toml")]).name, "RFS");
 }
 
+#[test]
+fn the_settings_in_the_readme_can_be_used() {
+    let readme = include_str!("../../README.md");
+    let block = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let (_folder, path) = file(block.expect("settings"));
+    let config = Config::load(vec![("config", path)], []).expect("settings");
+    assert!(config.acme.enabled && config.mail.smtp_url.is_some());
+    assert_eq!(config.server.public_url.as_str(), "https://support.example.com");
+}
+
 /// What an operator changes in /etc/doorkey/doorkey.toml: the lines marked (1) to (5).
 #[test]
 fn five_lines_of_the_packages_file_are_all_that_is_needed() {

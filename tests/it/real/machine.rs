@@ -3,6 +3,7 @@
 //! `./scripts/test` makes both and names them: `DOORKEY_TEST_CHROOT` is never written to, each test
 //! gets a copy; `DOORKEY_TEST_DEB` is the package of the release binary.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -130,6 +131,16 @@ impl Machine {
         file
     }
 
+    /// Owner and time of everything in the package, each of them once.
+    pub fn times_in_package(&self) -> BTreeSet<String> {
+        let listed =
+            Command::new("dpkg-deb").arg("--contents").arg(&self.package).output().unwrap();
+        let said = text(&listed.stdout);
+        // -rw-r--r-- 0/0   1630 2026-11-23 06:37 ./etc/doorkey/doorkey.toml
+        let words = said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        words.map(|words| [words[1], words[3], words[4]].join(" ")).collect()
+    }
+
     /// What the package's scripts asked systemd for, and forgets it.
     pub fn asked_of_systemd(&self) -> String {
         let asked = std::fs::read_to_string(self.path("root/systemctl")).unwrap_or_default();
@@ -164,14 +175,23 @@ impl Machine {
         self.read("root/log")
     }
 
-    /// What systemd's own tool says about the installed unit: nothing, if it has no complaint.
-    pub fn verify_unit(&self) -> String {
+    /// What systemd's own tool says about the installed unit and the examples beside it: nothing, if
+    /// it has no complaint.
+    pub fn verify_units(&self) -> String {
         // With the units of this system, which the machine lacks, and the machine's program.
         let program = self.path("usr/bin/doorkey").display().to_string();
-        let copy = self.path("root/doorkey.service");
-        std::fs::write(&copy, self.read(UNIT).replace("/usr/bin/doorkey", &program)).unwrap();
+        let copies = self.path("root/units");
+        std::fs::create_dir(&copies).unwrap();
         let mut command = Command::new("systemd-analyze");
-        command.args(["verify", "--man=no", "--generators=no"]).arg(copy);
+        command.args(["verify", "--man=no", "--generators=no"]);
+        for name in ["service", "socket", "backup.service", "backup.timer"] {
+            let name = format!("doorkey{}{name}", if name.contains('.') { "-" } else { "." });
+            let examples = format!("usr/share/doc/doorkey/examples/{name}");
+            let from = if name == "doorkey.service" { UNIT } else { &examples };
+            let unit = self.read(from).replace("/usr/bin/doorkey", &program);
+            std::fs::write(copies.join(&name), unit).unwrap();
+            command.arg(copies.join(&name));
+        }
         let output = command.output().unwrap();
         let said = text(&output.stderr);
         let complaints: Vec<&str> = said.lines().filter(|line| line.contains("doorkey")).collect();

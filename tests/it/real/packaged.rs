@@ -221,7 +221,7 @@ fn what_is_installed_is_where_it_belongs_and_private() {
     let enabled = |line: &str| line.contains("preset") && line.ends_with("doorkey.service");
     assert!(asked.lines().any(enabled), "from the next start of the machine on: {asked}");
     assert!(asked.contains("start doorkey.service"), "and now: {asked}");
-    assert_eq!(machine.verify_unit(), "", "systemd-analyze verify");
+    assert_eq!(machine.verify_units(), "", "systemd-analyze verify");
     let exposure = machine.exposure();
     assert!(exposure <= 1.5, "systemd-analyze security: {exposure}");
 
@@ -234,6 +234,7 @@ fn what_is_installed_is_where_it_belongs_and_private() {
     for paper in ["copyright", "OPERATIONS.md", "doorkey.example.toml", "examples/doorkey.socket"] {
         assert!(machine.has(&format!("usr/share/doc/doorkey/{paper}")), "{paper}");
     }
+    assert_eq!(machine.times_in_package().len(), 1, "the commit's alone, so it can be made again");
     // The settings hold a password: nobody else reads them, and is told whom to ask.
     let output = machine.try_sh("runuser -u nobody -- doorkey config");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -258,6 +259,7 @@ fn an_upgrade_and_a_removal_keep_what_is_there_and_a_purge_does_not() {
         machine.sh("rm /tmp/all.jsonl");
     };
 
+    back_up_as_the_example_does(&machine);
     let newer = machine.newer_package("0.9.0-1");
     machine.install_file(&newer);
     assert_eq!(machine.sh("dpkg-query -W -f '${Version}' doorkey"), "0.9.0-1");
@@ -282,4 +284,18 @@ fn an_upgrade_and_a_removal_keep_what_is_there_and_a_purge_does_not() {
     assert_eq!(links, "", "nothing of the unit is left");
     // Whose number it was stays known, as a backup elsewhere may belong to it.
     assert_eq!(machine.sh("id -u doorkey").trim(), owner.to_string());
+}
+
+/// Runs what doorkey-backup.service would.
+fn back_up_as_the_example_does(machine: &Machine) {
+    let unit = machine.read("usr/share/doc/doorkey/examples/doorkey-backup.service");
+    let lines = unit.lines().filter(|line| line.starts_with("ExecStart"));
+    for line in lines {
+        let (_, command) = line.split_once('=').unwrap();
+        machine.sh(&command.replace("$$", "$").replace("%%", "%"));
+    }
+    let made = std::fs::read_dir(machine.path("var/backups/doorkey")).unwrap();
+    let names: Vec<_> = made.map(|file| file.unwrap().file_name()).collect();
+    let weekday = machine.sh("date +%u");
+    assert_eq!(names, [format!("{}.db", weekday.trim()).as_str()]);
 }
