@@ -48,7 +48,7 @@ CREATE TABLE sessions (
   id BIGINT PRIMARY KEY,
   token_hash BYTEA NOT NULL UNIQUE,
   staff_id BIGINT NOT NULL REFERENCES staff (id),
-  way TEXT NOT NULL CHECK (way IN ('link', 'code', 'operator')),  -- how they came in
+  way TEXT NOT NULL CHECK (way IN ('link', 'code', 'operator', 'passkey')),  -- how they came in
   browser TEXT NOT NULL CHECK (length(browser) <= 100),           -- in words
   network TEXT NOT NULL CHECK (length(network) <= 100),           -- roughly where from
   created_at BIGINT NOT NULL,
@@ -79,6 +79,28 @@ CREATE TABLE staff_sign_ins (
 CREATE INDEX staff_sign_ins_waiting ON staff_sign_ins (id) WHERE worked_at IS NULL;
 CREATE INDEX staff_sign_ins_by_age ON staff_sign_ins (created_at);
 CREATE INDEX staff_sign_ins_of_staff ON staff_sign_ins (staff_id);
+
+-- What staff sign in with beside mails (Web Authentication): only public keys are here.
+CREATE TABLE passkeys (
+  id BIGINT PRIMARY KEY,
+  staff_id BIGINT NOT NULL REFERENCES staff (id),
+  credential_id BYTEA NOT NULL UNIQUE,
+  public_key BYTEA NOT NULL,                -- a SubjectPublicKeyInfo, DER
+  counter BIGINT NOT NULL,                  -- grows with each use, or stays 0
+  name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+  created_at BIGINT NOT NULL,
+  last_used_at BIGINT
+);
+CREATE INDEX passkeys_of_staff ON passkeys (staff_id, id);
+
+-- What a browser is to sign with a passkey, once.
+-- clustered
+CREATE TABLE passkey_challenges (
+  hash BYTEA PRIMARY KEY,                   -- SHA-256 of the challenge
+  staff_id BIGINT REFERENCES staff (id),    -- who adds a passkey with it; NULL: somebody signs in
+  expires_at BIGINT NOT NULL
+);
+CREATE INDEX passkey_challenges_by_expiry ON passkey_challenges (expires_at);
 
 CREATE TABLE api_keys (
   id BIGINT PRIMARY KEY,

@@ -55,6 +55,8 @@ pub struct Config {
     pub tickets: Tickets,
     /// Where events are sent.
     pub webhooks: Webhooks,
+    /// How staff sign in.
+    pub staff: Staff,
     /// Whether limits count; off only with a loopback public URL. Setting `limits`.
     pub limits: bool,
     /// What is logged.
@@ -155,6 +157,13 @@ pub struct Tickets {
     pub categories: Vec<String>,
 }
 
+/// How staff sign in.
+#[derive(Clone, Debug, Default)]
+pub struct Staff {
+    /// Whether admins need a passkey. Setting `staff.require_passkey`.
+    pub require_passkey: bool,
+}
+
 /// What is logged.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -222,6 +231,7 @@ impl Default for Config {
                 categories: rules.categories,
             },
             webhooks: Webhooks::default(),
+            staff: Staff::default(),
             limits: rules.limits,
             log: Log {
                 filter: "info".to_owned(),
@@ -318,6 +328,11 @@ impl Config {
             webhooks: Webhooks {
                 allow: sources.list("webhooks.allow", values::network).unwrap_or_default(),
             },
+            staff: Staff {
+                require_passkey: sources
+                    .parsed("staff.require_passkey", values::switch)
+                    .unwrap_or_default(),
+            },
             limits: sources.parsed("limits", values::switch).unwrap_or(default.limits),
             log: Log {
                 filter: sources.parsed("log", values::log_filter).unwrap_or(default.log.filter),
@@ -338,6 +353,12 @@ impl Config {
         }
         self.tls.check(&self.server.public_url, sources);
         self.acme.check(&self.tls, &self.server.public_url, sources);
+        if self.staff.require_passkey && !self.server.public_url.has_name() {
+            sources.complain(
+                "staff.require_passkey (DOORKEY_STAFF_REQUIRE_PASSKEY) needs a public_url with a host \
+                 name: browsers know no passkeys for a bare address such as 127.0.0.1",
+            );
+        }
         if !self.limits && !self.server.public_url.is_loopback() {
             sources.complain(
                 "limits (DOORKEY_LIMITS) can be off only while public_url is a loopback address, \
@@ -355,6 +376,7 @@ impl Config {
             categories: self.tickets.categories.clone(),
             staff_inbox: self.mail.staff_inbox.clone(),
             mail_on_status_change: self.mail.on_status_change,
+            require_passkey: self.staff.require_passkey,
             limits: self.limits,
         }
     }

@@ -167,7 +167,9 @@ fn words(tables: &[Copied], restored: &Restored, seconds: f64) -> String {
         );
     }
     tell(
-        "Customers and staff are as they were: disable those again who were disabled since.".into(),
+        "Customers, staff and their passkeys are as they were: disable those again who were disabled \
+         since, and let staff remove passkeys again that they lost."
+            .into(),
     );
     text.push_str("\nStart doorkey serve, or start it again if it runs.");
     text

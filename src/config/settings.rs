@@ -188,6 +188,12 @@ pub const SETTINGS: &[Setting] = &[
         "The categories a ticket may have.",
     ),
     key(
+        "staff.require_passkey",
+        "DOORKEY_STAFF_REQUIRE_PASSKEY",
+        "false",
+        "Whether admins need a passkey: with a mailed link alone they can only add their first one.",
+    ),
+    key(
         "webhooks.allow",
         "DOORKEY_WEBHOOKS_ALLOW",
         "",

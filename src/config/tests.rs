@@ -181,6 +181,15 @@ fn limits_can_be_off_only_on_a_loopback_address() {
 }
 
 #[test]
+fn passkeys_can_be_required_only_where_browsers_know_them() {
+    let required = ("DOORKEY_STAFF_REQUIRE_PASSKEY", "on");
+    assert!(with(&[required]).expect("settings").rules().require_passkey);
+    assert!(!with(&[]).expect("settings").rules().require_passkey);
+    let bare = ("DOORKEY_PUBLIC_URL", "https://192.0.2.1");
+    assert!(complaint(&[required, bare]).contains("DOORKEY_STAFF_REQUIRE_PASSKEY"));
+}
+
+#[test]
 fn smtp_needs_a_sender_and_encryption() {
     let from = ("DOORKEY_MAIL_FROM", "Help <help@example.com>");
     assert!(

@@ -90,6 +90,11 @@ impl PublicUrl {
         self.https
     }
 
+    /// Whether its host is a name, not a bare address.
+    pub fn has_name(&self) -> bool {
+        self.host.parse::<std::net::IpAddr>().is_err()
+    }
+
     /// Whether it leads to this machine.
     pub fn is_loopback(&self) -> bool {
         self.loopback

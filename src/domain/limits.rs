@@ -42,6 +42,9 @@ pub const SIGN_INS_OF_NETWORK: Limit = exact("sign-ins-of-network", 30, HOUR);
 /// Sign-ins of staff asked for over all: 3,000 an hour.
 pub const SIGN_INS_OF_ALL: Limit =
     Limit { name: "sign-ins-of-all", hits: 3_000, window: HOUR, slice: Duration::from_secs(60) };
+/// Passkeys shown from one network: 120 an hour. Each is a signature that nobody guesses; what is
+/// limited is the work.
+pub const PASSKEYS_OF_NETWORK: Limit = exact("passkeys-of-network", 120, HOUR);
 /// Sign-in mails to one address: one a minute.
 pub const SIGN_IN_MAILS_A_MINUTE: Limit =
     exact("sign-in-mails-a-minute", 1, Duration::from_secs(60));

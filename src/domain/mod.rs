@@ -26,6 +26,7 @@ pub mod mails;
 pub mod notes;
 pub mod outbox;
 pub mod page;
+pub mod passkeys;
 pub mod replies;
 pub mod saved_views;
 pub mod search;
@@ -37,6 +38,7 @@ pub mod text;
 pub mod tickets;
 pub mod transfer;
 pub mod uses;
+pub mod webauthn;
 pub mod webhooks;
 pub mod words;
 
@@ -106,6 +108,8 @@ pub struct Rules {
     pub staff_inbox: Option<Email>,
     /// Whether customers are mailed about a change of status. Setting `mail.on_status_change`.
     pub mail_on_status_change: bool,
+    /// Whether admins need a passkey. Setting `staff.require_passkey`.
+    pub require_passkey: bool,
     /// Whether limits count. Setting `limits`; off only for load tests on a loopback address.
     pub limits: bool,
 }
@@ -121,6 +125,7 @@ impl Default for Rules {
                 .to_vec(),
             staff_inbox: None,
             mail_on_status_change: false,
+            require_passkey: false,
             limits: true,
         }
     }

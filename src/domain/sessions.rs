@@ -28,11 +28,13 @@ pub enum Way {
     Code,
     /// With a link that an operator made at the command line.
     Operator,
+    /// With a passkey.
+    Passkey,
 }
 
 impl Way {
     /// Every way.
-    pub const ALL: [Self; 3] = [Self::Link, Self::Code, Self::Operator];
+    pub const ALL: [Self; 4] = [Self::Link, Self::Code, Self::Operator, Self::Passkey];
 
     /// The word for it in the database.
     pub fn as_str(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Way {
             Self::Link => "link",
             Self::Code => "code",
             Self::Operator => "operator",
+            Self::Passkey => "passkey",
         }
     }
 
@@ -54,6 +57,7 @@ impl Way {
             Self::Link => "a mailed link",
             Self::Code => "a mailed code",
             Self::Operator => "a link from the command line",
+            Self::Passkey => "a passkey",
         }
     }
 }

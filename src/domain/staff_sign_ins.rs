@@ -170,32 +170,32 @@ pub enum Outcome {
     Refused(LinkLook),
 }
 
-/// What the link with this `token` would do in the browser that holds `request_id`. Changes
-/// nothing: mail scanners open links, too.
+/// What the link with this `token` would do in the browser that holds the ids of these `requests`.
+/// Changes nothing: mail scanners open links, too.
 pub fn look(
     tx: &mut Tx<'_>,
     token: &Token,
-    request_id: Option<&str>,
+    requests: &[String],
     now: Millis,
 ) -> Result<LinkLook, Error> {
     let Some(state) = store::staff_sign_ins::find_link_state(tx, token.hash())? else {
         return Ok(LinkLook::Unknown);
     };
-    judge(tx, &state, request_id, now).map(|(look, _)| look)
+    judge(tx, &state, requests, now).map(|(look, _)| look)
 }
 
 /// Signs in with a link.
 pub fn open_link(
     tx: &mut Tx<'_>,
     token: &Token,
-    request_id: Option<&str>,
+    requests: &[String],
     visitor: &Visitor,
     now: Millis,
 ) -> Result<Outcome, Error> {
     let Some(state) = store::staff_sign_ins::take_link_state(tx, token.hash())? else {
         return Ok(Outcome::Refused(LinkLook::Unknown));
     };
-    let (look, staff) = judge(tx, &state, request_id, now)?;
+    let (look, staff) = judge(tx, &state, requests, now)?;
     let Some(staff) = staff else { return Ok(Outcome::Refused(look)) };
     let way = if state.request_hash.is_some() { Way::Link } else { Way::Operator };
     let_in(tx, (state.id, state.next_path), &staff, way, visitor, now)
@@ -205,7 +205,7 @@ pub fn open_link(
 fn judge(
     tx: &mut Tx<'_>,
     state: &LinkState,
-    request_id: Option<&str>,
+    requests: &[String],
     now: Millis,
 ) -> Result<(LinkLook, Option<Staff>), Error> {
     let Some(staff) = active(tx, state.staff_id)? else { return Ok((LinkLook::Unknown, None)) };
@@ -213,15 +213,15 @@ fn judge(
     Ok(match () {
         () if state.used => (LinkLook::Used, None),
         () if !in_time => (LinkLook::Expired, None),
-        () if !is_own(state.request_hash.as_ref(), request_id) => (LinkLook::OtherBrowser, None),
+        () if !is_own(state.request_hash.as_ref(), requests) => (LinkLook::OtherBrowser, None),
         () => (LinkLook::Works, Some(staff)),
     })
 }
 
 /// Whether this is the browser that asked. A link made by an operator is anybody's who has it.
-fn is_own(request_hash: Option<&[u8; 32]>, request_id: Option<&str>) -> bool {
+fn is_own(request_hash: Option<&[u8; 32]>, requests: &[String]) -> bool {
     let Some(wanted) = request_hash else { return true };
-    request_id.is_some_and(|id| bool::from(ids::sha256(id.as_bytes()).ct_eq(wanted)))
+    requests.iter().any(|id| bool::from(ids::sha256(id.as_bytes()).ct_eq(wanted)))
 }
 
 fn active(tx: &mut Tx<'_>, staff_id: Option<i64>) -> Result<Option<Staff>, Error> {
@@ -229,7 +229,7 @@ fn active(tx: &mut Tx<'_>, staff_id: Option<i64>) -> Result<Option<Staff>, Error
     Ok(store::staff::find(tx, id)?.filter(|staff| staff.active))
 }
 
-/// Signs in with the code, in the browser that asked.
+/// Signs in with the code, in the browser that asked, whichever of its `requests` the code is for.
 ///
 /// # Errors
 /// [`Error::RateLimited`] by network.
@@ -237,19 +237,39 @@ pub fn open_code(
     tx: &mut Tx<'_>,
     rules: &Rules,
     key: &HashKey,
-    (request_id, code): (&str, &str),
+    (requests, code): (&[String], &str),
     (visitor, network): (&Visitor, &[u8]),
     now: Millis,
 ) -> Result<Outcome, Error> {
     if rules.limits {
         limits::hit(tx, key, &[(limits::CODES_OF_NETWORK, network)], now)?;
     }
+    for request_id in requests {
+        let tried = try_code(tx, rules, key, (request_id, code), visitor, now)?;
+        if matches!(tried, Outcome::In { .. }) {
+            return Ok(tried);
+        }
+    }
+    Ok(Outcome::Refused(LinkLook::Unknown))
+}
+
+fn try_code(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    key: &HashKey,
+    (request_id, code): (&str, &str),
+    visitor: &Visitor,
+    now: Millis,
+) -> Result<Outcome, Error> {
     let refused = Ok(Outcome::Refused(LinkLook::Unknown));
     let hash = ids::sha256(request_id.as_bytes());
     let Some((state, next_path)) = store::staff_sign_ins::take_code_state(tx, &hash)? else {
         return refused;
     };
     store::staff_sign_ins::count_try(tx, state.id)?;
+    if state.code_hash.is_none() {
+        return refused;
+    }
     let Some(staff) = active(tx, state.holder)? else { return refused };
     let who = staff.id.to_be_bytes();
     if rules.limits && !limits::has_room(tx, key, &[(limits::CODES_OF_STAFF, &who)], now)? {

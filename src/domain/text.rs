@@ -23,6 +23,8 @@ pub const RESOLUTION: RangeInclusive<usize> = 1..=5_000;
 pub const NAME: RangeInclusive<usize> = 0..=200;
 /// Lengths of a name that must be there.
 pub const REQUIRED_NAME: RangeInclusive<usize> = 1..=200;
+/// Lengths of what somebody calls their passkey.
+pub const PASSKEY_NAME: RangeInclusive<usize> = 1..=100;
 /// Lengths of a telephone number.
 pub const PHONE: RangeInclusive<usize> = 0..=50;
 /// Lengths of staff's notes about a customer.

@@ -2,7 +2,8 @@
 
 use crate::app::App;
 use crate::domain::{
-    codes, idempotency, limits, links, outbox, sessions, staff_sign_ins, tickets, webhooks,
+    codes, idempotency, limits, links, outbox, passkeys, sessions, staff_sign_ins, tickets,
+    webhooks,
 };
 use crate::error::Error;
 
@@ -30,6 +31,7 @@ pub async fn forget(app: &App) -> Result<bool, Error> {
                 webhooks::forget_old(tx, now, some)?,
                 sessions::forget_old(tx, now, some)?,
                 staff_sign_ins::forget_old(tx, now, some)?,
+                passkeys::forget_old(tx, now, some)?,
             ];
             Ok::<_, Error>(forgotten.into_iter().max())
         })

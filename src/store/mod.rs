@@ -20,6 +20,7 @@ pub mod links;
 pub mod marks;
 pub mod outbox;
 pub mod outbox_desk;
+pub mod passkeys;
 pub mod reads;
 pub mod saved_views;
 pub mod search;

@@ -93,6 +93,11 @@ pub fn open_of_staff(
     )
 }
 
+/// How many sessions of a member of staff are remembered, open or over.
+pub fn count_of_staff(tx: &mut Tx<'_>, staff_id: i64) -> Result<i64, DbError> {
+    tx.one("SELECT COUNT(*) FROM sessions WHERE staff_id = $1", params![staff_id])
+}
+
 /// Notes that a session was in use at `at`.
 pub fn set_used(tx: &mut Tx<'_>, id: i64, at: Millis) -> Result<(), DbError> {
     tx.run(

@@ -44,8 +44,11 @@ const MODULES: [&str; 9] = [
 ];
 
 /// The desk's modules, likewise.
-const DESK_MODULES: [&str; 2] =
-    [include_str!("../../assets/portal/times.js"), include_str!("../../assets/admin/main.js")];
+const DESK_MODULES: [&str; 3] = [
+    include_str!("../../assets/portal/times.js"),
+    include_str!("../../assets/admin/passkeys.js"),
+    include_str!("../../assets/admin/main.js"),
+];
 
 /// One file a page loads.
 #[derive(Debug)]

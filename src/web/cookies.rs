@@ -15,7 +15,7 @@ use axum::http::header::{COOKIE, SET_COOKIE};
 pub enum Cookie {
     /// Holds the token of a session at the desk.
     Session,
-    /// Holds the id of a sign-in that this browser asked for.
+    /// Holds the ids of the sign-ins that this browser asked for last.
     Asked,
 }
 
@@ -38,7 +38,7 @@ impl Cookie {
         values.next().is_none().then(|| value.trim())
     }
 
-    /// Sets it for `age`. `value` is of base64url, or empty.
+    /// Sets it for `age`. `value` is of base64url and dots, or empty.
     pub fn set(self, headers: &mut HeaderMap, https: bool, value: &str, age: Duration) {
         let (name, age) = (self.name(https), age.as_secs());
         let secure = if https { "; Secure" } else { "" };

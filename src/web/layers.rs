@@ -36,11 +36,24 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
     require-trusted-types-for 'script'; trusted-types doorkey";
 
+macro_rules! permissions {
+    ($passkeys:literal) => {
+        concat!(
+            "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), \
+             fullscreen=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), \
+             payment=(), picture-in-picture=(), publickey-credentials-create=",
+            $passkeys,
+            ", publickey-credentials-get=",
+            $passkeys,
+            ", screen-wake-lock=(), usb=(), xr-spatial-tracking=()"
+        )
+    };
+}
+
 /// No page of ours asks for any of these.
-const PERMISSIONS: &str = "accelerometer=(), autoplay=(), camera=(), display-capture=(), \
-    encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), magnetometer=(), \
-    microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-get=(), \
-    screen-wake-lock=(), usb=(), xr-spatial-tracking=()";
+const PERMISSIONS: &str = permissions!("()");
+/// But the desk, whose people have passkeys.
+pub(super) const DESK_PERMISSIONS: &str = permissions!("(self)");
 
 /// A body over the limit is read up to this many bytes before it is refused, because closing a
 /// socket with unread bytes takes the answer back.

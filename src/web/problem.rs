@@ -91,6 +91,8 @@ codes! {
     MalformedForm = BAD_REQUEST "malformed_form";
     /// Nobody is signed in. Of the desk.
     SignedOut = UNAUTHORIZED "signed_out";
+    /// An admin who needs a passkey came without one. Of the desk.
+    PasskeyRequired = FORBIDDEN "passkey_required";
     /// The request did not come from a page of ours. Of the desk.
     CrossSite = FORBIDDEN "cross_site";
     /// A bug.
@@ -102,7 +104,10 @@ codes! {
 impl Code {
     /// Whether only pages of the desk answer it, and no operation of the API.
     pub fn is_of_the_desk(self) -> bool {
-        matches!(self, Self::MalformedForm | Self::SignedOut | Self::CrossSite)
+        matches!(
+            self,
+            Self::MalformedForm | Self::SignedOut | Self::PasskeyRequired | Self::CrossSite
+        )
     }
 }
 
@@ -155,6 +160,12 @@ impl Problem {
     pub fn unsupported_form() -> Self {
         let detail = "Send the form as application/x-www-form-urlencoded.";
         Self::new(Code::UnsupportedMediaType, detail)
+    }
+
+    /// An admin who needs a passkey came in without one.
+    pub fn passkey_required() -> Self {
+        let detail = "Admins need a passkey here. Sign in with it, or add your first one.";
+        Self::new(Code::PasskeyRequired, detail)
     }
 
     /// Nobody is signed in at the desk (any more).

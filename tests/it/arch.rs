@@ -74,6 +74,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prometheus", &["metrics"]),
     ("instant_acme", &["tls"]),
     ("rcgen", &["tls"]),
+    ("ring", &["domain"]),
     ("listenfd", &["config"]),
     ("sd_notify", &["config"]),
     ("clap", &["cli", "config", "main"]),

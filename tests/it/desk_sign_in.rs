@@ -75,7 +75,7 @@ async fn a_mailed_link_signs_in_after_one_press() {
     assert_eq!(dump::difference(&before, &app.dump().await), "", "opening a link changes nothing");
     assert!(!is_in(&browser).await);
     let answer = browser.form(&link, &[]).await.expect(303);
-    assert_eq!(answer.header("location"), Some("/admin"));
+    assert_eq!(answer.header("location"), Some("/admin/passkeys?then=%2Fadmin"));
     let page = browser.get("/admin").await.expect(200);
     assert!(page.text().contains("Dana Reyes"), "{}", page.text());
     assert_eq!(browser.cookie("doorkey-asked"), None);
@@ -99,6 +99,36 @@ async fn a_code_signs_in_the_browser_that_asked() {
     let link = app.mailbox(DANA).sign_in_path();
     let used = browser.form(&link, &[]).await.expect(410);
     assert!(used.text().contains("used already"), "{}", used.text());
+}
+
+#[tokio::test]
+async fn who_asks_twice_gets_one_mail_and_gets_in_with_it() {
+    for by_code in [false, true] {
+        let app = with_dana().await;
+        let browser = app.anon().browser();
+        // The mail answers the first request; the others came too soon after it.
+        for _ in 0..3 {
+            ask(&browser, DANA).await;
+        }
+        app.deliver().await;
+        assert_eq!(app.mailbox(DANA).len(), 1);
+        let (link, code) = (app.mailbox(DANA).sign_in_path(), app.mailbox(DANA).code());
+        if by_code {
+            browser.form("/admin/sign-in/code", &[("code", &code)]).await.expect(303);
+        } else {
+            browser.form(&link, &[]).await.expect(303);
+        }
+        assert!(is_in(&browser).await);
+    }
+    // And it is remembered for the last few only.
+    let app = with_dana().await;
+    let browser = app.anon().browser();
+    for _ in 0..6 {
+        ask(&browser, DANA).await;
+    }
+    assert_eq!(browser.cookie("doorkey-asked").unwrap().len(), 5 * 22 + 4);
+    app.deliver().await;
+    browser.form(&app.mailbox(DANA).sign_in_path(), &[]).await.expect(403);
 }
 
 #[tokio::test]
@@ -298,6 +328,9 @@ async fn after_signing_in_one_is_where_one_wanted_to_be_and_never_elsewhere() {
     let app = with_dana().await;
     let turned = app.anon().get("/admin/sessions?x=1").await.expect(303);
     let door = turned.header("location").unwrap().to_owned();
+    // The first time one is offered a passkey on the way.
+    signed_in(&app).await;
+    app.sleep(HOURS);
     assert_eq!(door, "/admin/sign-in?then=%2Fadmin%2Fsessions%3Fx%3D1");
     let page = app.anon().get(&door).await.expect(200);
     assert!(page.text().contains("name=\"then\" value=\"/admin/sessions?x=1\""), "{}", page.text());

@@ -40,6 +40,7 @@ mod migrating;
 mod moving;
 mod openapi;
 mod outbox;
+mod passkeys;
 mod portal_api;
 mod real;
 mod schema;

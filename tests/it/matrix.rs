@@ -288,6 +288,12 @@ const DESK: &[Row] = &[
     ("POST", "/admin/tickets/{reference}/status", &[], 422, 422),
     ("POST", "/admin/tickets/{reference}/resolution", &[], 404, 404),
     ("POST", "/admin/tickets/{reference}/links", &[("do", "copy")], 404, 404),
+    ("POST", "/admin/sign-in/passkey", &[("client_data", "x")], 422, 422),
+    ("POST", "/admin/sign-in/passkey/begin", &[], 200, 200),
+    ("GET", "/admin/passkeys", &[], 200, 200),
+    ("POST", "/admin/passkeys", &[("name", "x")], 422, 422),
+    ("POST", "/admin/passkeys/begin", &[], 200, 200),
+    ("POST", "/admin/passkeys/{id}/remove", &[], 404, 404),
     ("GET", "/admin/{*rest}", &[], 404, 404),
 ];
 

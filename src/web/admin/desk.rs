@@ -10,8 +10,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse as _;
 
 use super::frame::Frame;
+use super::visitor::visitor;
 use crate::domain::Actor;
-use crate::domain::sessions::SignedIn;
+use crate::domain::sessions::{SignedIn, Visitor};
 use crate::error::Error;
 use crate::web::ctx::{Ctx, Shared};
 use crate::web::problem::{Code, Problem};
@@ -49,6 +50,11 @@ impl Desk {
     /// Them as an actor.
     pub fn actor(&self) -> Actor {
         self.me.actor()
+    }
+
+    /// The browser they come with.
+    pub fn visitor(&self) -> Visitor {
+        visitor(&self.ctx)
     }
 
     /// What stands around the page.

@@ -13,12 +13,14 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequest, Request};
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 
 use crate::error::{Error, FieldCode, FieldError};
 use crate::web::input::{self, Body, Fields};
 use crate::web::problem::Problem;
+use crate::web::reply::Reply;
 
 /// The body of a form, `application/x-www-form-urlencoded`.
 #[derive(Debug)]
@@ -119,8 +121,11 @@ impl Filled {
         found.map_or("", |problem| &problem.message)
     }
 
-    /// Whether anything is wrong. The page is then answered with 422.
-    pub fn is_refused(&self) -> bool {
-        !self.problems.is_empty()
+    /// The page that shows it; one that was refused says so in its status, 422.
+    pub fn answer(&self, mut page: Response) -> Reply {
+        if !self.problems.is_empty() {
+            *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        }
+        Ok(page)
     }
 }

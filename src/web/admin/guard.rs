@@ -3,7 +3,8 @@
 //! 1. An unsafe request must come from a page of ours ([`comes_from_us`]).
 //! 2. Whoever asks for anything but the sign-in pages must be signed in. Nobody is told what there
 //!    is: an unknown page asks an anonymous visitor to sign in, too.
-//! 3. A problem that is the asker's is told in the desk's frame.
+//! 3. Where admins need a passkey, one who came by mail alone can do no more than add their first.
+//! 4. A problem that is the asker's is told in the desk's frame.
 
 use askama::Template as _;
 use axum::body::{Body, Bytes};
@@ -19,6 +20,7 @@ use super::frame::Frame;
 use super::sign_in::{SignedOut, form_path};
 use super::then;
 use crate::config::PublicUrl;
+use crate::domain::passkeys;
 use crate::domain::sessions::{self, SignedIn};
 use crate::ids::Token;
 use crate::web::cookies::Cookie;
@@ -29,6 +31,15 @@ use crate::web::reply::{self, Reply};
 
 /// Pages for who is not signed in.
 const OPEN: &str = "/admin/sign-in";
+
+/// What an admin who needs a passkey may do without one: add their first, or leave.
+const WITHOUT_PASSKEY: [&str; 5] = [
+    "/admin/passkeys",
+    "/admin/passkeys/begin",
+    "/admin/sign-out",
+    "/admin/sessions",
+    "/admin/sessions/end-all",
+];
 
 /// Guards the desk; everything else passes.
 pub async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
@@ -41,7 +52,9 @@ pub async fn guard(State(shared): State<Shared>, request: Request, next: Next) -
         Err(problem) => problem.into_response(),
     };
     // With `no-referrer` browsers send `Origin: null` with our own forms (Fetch §3.2).
-    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    let headers = response.headers_mut();
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert("permissions-policy", HeaderValue::from_static(layers::DESK_PERMISSIONS));
     response
 }
 
@@ -64,9 +77,19 @@ async fn admit(shared: &Shared, request: Request, next: Next) -> Reply {
         return turn_away(&ctx, asked, wanted, body, for_program).await;
     };
     ctx.app.uses.session_used(&signed_in.session, ctx.now);
+    if !passkeys::is_enough(&ctx.app.rules, &signed_in) && !WITHOUT_PASSKEY.contains(&&*path) {
+        return want_passkey(for_program);
+    }
     parts.extensions.insert(signed_in.clone());
     let response = next.run(Request::from_parts(parts, body)).await;
     Ok(if for_program { response } else { frame(&ctx, &signed_in, &path, response) })
+}
+
+fn want_passkey(for_program: bool) -> Reply {
+    if !for_program {
+        return go("/admin/passkeys");
+    }
+    Err(Problem::passkey_required())
 }
 
 /// Whether a page of ours sent this unsafe request (ASVS 3.5.1). Browsers say where a request comes

@@ -10,6 +10,7 @@ pub mod desk;
 pub mod form;
 pub mod frame;
 pub mod guard;
+pub mod passkeys;
 pub mod sessions;
 pub mod sign_in;
 pub mod then;
@@ -34,6 +35,7 @@ pub fn routes() -> Router<Shared> {
         .merge(dashboard::routes())
         .merge(sessions::routes())
         .merge(ticket::routes())
+        .merge(passkeys::routes())
         // Mails and bookmarks may name what is not there: say so in the desk's frame.
         .route("/admin/{*rest}", any(|| async { Problem::not_found() }))
 }

@@ -6,16 +6,17 @@ use std::time::Duration;
 use askama::Template;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
 use axum::routing::{get, post};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::desk::go;
 use super::form::{Filled, Form};
-use super::then;
 use super::visitor::visitor;
+use super::{passkeys, then};
+use crate::domain::Tx;
 use crate::domain::email::Email;
-use crate::domain::sessions::LIFETIME;
+use crate::domain::passkeys::is_to_be_offered as offer;
+use crate::domain::sessions::{LIFETIME, SignedIn};
 use crate::domain::staff_sign_ins::{self, LinkLook, Outcome};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::Token;
@@ -28,6 +29,9 @@ use crate::web::site::Site;
 /// How long a browser remembers what it asked for: a mail is tried for an hour, and works for 15
 /// minutes from then.
 const ASKED_FOR: Duration = Duration::from_secs(75 * 60);
+
+/// How many requests a browser remembers: who presses twice gets one mail, and it may answer either.
+const ASKED_MOST: usize = 5;
 
 /// Their addresses.
 pub fn routes() -> Router<Shared> {
@@ -53,16 +57,10 @@ async fn show(ctx: Ctx, Query(mut fields): Query) -> Reply {
     door(&ctx, &Filled::with([("then", then)]), is_out)
 }
 
-fn door(ctx: &Ctx, form: &Filled, is_out: bool) -> Reply {
-    refusable(reply::page(&Door { site: &ctx.site, form, is_out })?, form)
-}
-
-/// A page whose form was refused says so in its status, too.
-fn refusable(mut response: Response, form: &Filled) -> Reply {
-    if form.is_refused() {
-        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    }
-    Ok(response)
+/// The form for an address, and the button for a passkey.
+pub fn door(ctx: &Ctx, form: &Filled, is_out: bool) -> Reply {
+    let has_passkeys = passkeys::party(ctx).is_some();
+    form.answer(reply::page(&Door { site: &ctx.site, form, is_out, has_passkeys })?)
 }
 
 /// Queues the work and says the same to everybody.
@@ -82,8 +80,16 @@ async fn ask(ctx: Ctx, form: Form) -> Reply {
         .write(move |tx| staff_sign_ins::request(tx, &rules, &key, &email, &then, &network, now));
     let request_id = request.await?;
     let mut response = go("/admin/sign-in/sent")?;
-    Cookie::Asked.set(response.headers_mut(), ctx.is_https(), &request_id, ASKED_FOR);
+    let asked = [vec![request_id], asked(&ctx)].concat();
+    let value = asked[..asked.len().min(ASKED_MOST)].join(".");
+    Cookie::Asked.set(response.headers_mut(), ctx.is_https(), &value, ASKED_FOR);
     Ok(response)
+}
+
+/// The ids of what this browser asked for, the newest first.
+fn asked(ctx: &Ctx) -> Vec<String> {
+    let ids = ctx.cookie(Cookie::Asked).unwrap_or_default().split('.');
+    ids.filter(|id| !id.is_empty()).take(ASKED_MOST).map(str::to_owned).collect()
 }
 
 async fn sent(ctx: Ctx) -> Reply {
@@ -94,7 +100,7 @@ async fn sent(ctx: Ctx) -> Reply {
 }
 
 fn answer(ctx: &Ctx, form: &Filled) -> Reply {
-    refusable(reply::page(&Sent { site: &ctx.site, form })?, form)
+    form.answer(reply::page(&Sent { site: &ctx.site, form })?)
 }
 
 async fn code(ctx: Ctx, form: Form) -> Reply {
@@ -104,15 +110,17 @@ async fn code(ctx: Ctx, form: Form) -> Reply {
         Ok(typed) => typed,
         Err(error) => return answer(&ctx, &form.refused(error)?),
     };
-    let request_id = ctx.cookie(Cookie::Asked).unwrap_or_default().to_owned();
+    let requests = asked(&ctx);
     let (rules, key, now) = (ctx.app.rules.clone(), ctx.app.key, ctx.now);
     let (visitor, network) = (visitor(&ctx), ctx.network.as_bytes().to_vec());
     let outcome = ctx.app.db.write(move |tx| {
-        let (asked, from) = ((&*request_id, &*typed), (&visitor, &*network));
+        let (asked, from) = ((&*requests, &*typed), (&visitor, &*network));
         staff_sign_ins::open_code(tx, &rules, &key, asked, from, now)
     });
     match outcome.await? {
-        Outcome::In { token, next_path, .. } => let_in(&ctx, &token, &next_path),
+        Outcome::In { signed_in, token, next_path } => {
+            let_in(&ctx, signed_in, &token, &next_path).await
+        }
         Outcome::Refused(_) => answer(&ctx, &form.refused(wrong_code())?),
     }
 }
@@ -135,9 +143,8 @@ fn wrong_code() -> Error {
 async fn look(ctx: Ctx, Segments(token): Segments<String>) -> Reply {
     let look = match Token::parse(&token) {
         Some(token) => {
-            let (asked, now) = (ctx.cookie(Cookie::Asked).map(str::to_owned), ctx.now);
-            let look =
-                ctx.app.db.read(move |tx| staff_sign_ins::look(tx, &token, asked.as_deref(), now));
+            let (asked, now) = (asked(&ctx), ctx.now);
+            let look = ctx.app.db.read(move |tx| staff_sign_ins::look(tx, &token, &asked, now));
             look.await?
         }
         None => LinkLook::Unknown,
@@ -160,20 +167,36 @@ fn link(ctx: &Ctx, look: LinkLook, token: &str) -> Reply {
 async fn open(ctx: Ctx, Segments(typed): Segments<String>, form: Form) -> Reply {
     form.fields().finish()?;
     let Some(token) = Token::parse(&typed) else { return link(&ctx, LinkLook::Unknown, "") };
-    let (asked, now) = (ctx.cookie(Cookie::Asked).map(str::to_owned), ctx.now);
+    let (asked, now) = (asked(&ctx), ctx.now);
     let visitor = visitor(&ctx);
-    let outcome = ctx
-        .app
-        .db
-        .write(move |tx| staff_sign_ins::open_link(tx, &token, asked.as_deref(), &visitor, now));
+    let outcome =
+        ctx.app.db.write(move |tx| staff_sign_ins::open_link(tx, &token, &asked, &visitor, now));
     match outcome.await? {
-        Outcome::In { token, next_path, .. } => let_in(&ctx, &token, &next_path),
+        Outcome::In { signed_in, token, next_path } => {
+            let_in(&ctx, signed_in, &token, &next_path).await
+        }
         Outcome::Refused(look) => link(&ctx, look, &typed),
     }
 }
 
-fn let_in(ctx: &Ctx, token: &Token, next_path: &str) -> Reply {
-    let mut response = go(then::local(next_path))?;
+/// Lets somebody in who came by mail, past the offer of a passkey at their first time.
+async fn let_in(ctx: &Ctx, me: SignedIn, token: &Token, next_path: &str) -> Reply {
+    let can = passkeys::party(ctx).is_some();
+    let is_offered = move |tx: &mut Tx<'_>| Ok::<_, Error>(can && offer(tx, &me)?);
+    if ctx.app.db.read(is_offered).await? {
+        let then = utf8_percent_encode(then::local(next_path), NON_ALPHANUMERIC);
+        return with_session(ctx, token, &format!("{}?then={then}", passkeys::LIST));
+    }
+    enter(ctx, token, next_path)
+}
+
+/// Lets somebody in, to where they wanted to be.
+pub fn enter(ctx: &Ctx, token: &Token, next_path: &str) -> Reply {
+    with_session(ctx, token, then::local(next_path))
+}
+
+fn with_session(ctx: &Ctx, token: &Token, path: &str) -> Reply {
+    let mut response = go(path)?;
     let headers: &mut HeaderMap = response.headers_mut();
     Cookie::Session.set(headers, ctx.is_https(), &token.reveal(), LIFETIME);
     Cookie::Asked.remove(headers, ctx.is_https());
@@ -190,6 +213,8 @@ pub struct Door<'a> {
     pub form: &'a Filled,
     /// Whether its reader has just signed out.
     pub is_out: bool,
+    /// Whether browsers know passkeys for this address.
+    pub has_passkeys: bool,
 }
 
 /// What everybody is told who asked, with the form for the code.

@@ -80,7 +80,7 @@ fn pages_of_the_desk_keep_to_the_policy() {
     }
     let form =
         Filled::with([("email", HOSTILE), ("then", "/admin/\"><script>"), ("code", HOSTILE)]);
-    keep("desk-sign-in", &Door { site: &site, form: &form, is_out: true });
+    keep("desk-sign-in", &Door { site: &site, form: &form, is_out: true, has_passkeys: true });
     keep("desk-sign-in-sent", &Sent { site: &site, form: &form });
     for (name, look) in [
         ("works", LinkLook::Works),

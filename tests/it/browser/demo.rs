@@ -6,6 +6,7 @@ use super::is_address;
 use crate::real::browser::Browser;
 use crate::real::doorkey::{binary, free_port};
 use crate::real::{Process, wait_for};
+use crate::support::mailbox::sign_in_link;
 
 /// A running demo and what it printed.
 struct Demo {
@@ -99,5 +100,9 @@ async fn the_demo_leads_from_its_addresses_to_a_reply() {
     browser.see("0 of 2000 characters").await;
     browser.see("Thank you, that helped!").await;
     browser.picture("demo-ticket").await;
+    // And the desk, with one click.
+    browser.open(&sign_in_link(&demo.printed)).await;
+    browser.press("Sign In").await;
+    browser.see("Signed in as Helen Marsh").await;
     browser.assert_quiet().await;
 }

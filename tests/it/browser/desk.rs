@@ -45,6 +45,8 @@ async fn from_the_first_link_to_signing_out_everywhere() {
     browser.open(first_link).await;
     browser.see("Sign in to the desk").await;
     browser.press("Sign In").await;
+    browser.see("Sign in faster next time").await;
+    browser.follow("Not now").await;
     browser.see("Signed in as Dana Reyes").await;
     browser.assert_quiet().await;
     // By mail, from a page of the desk: one lands where one wanted to be.
@@ -78,7 +80,7 @@ async fn a_code_is_typed_where_the_link_was_asked_for() {
     phone.see("This link belongs to another browser").await;
     browser.fill("6-digit code", &code(&mail).unwrap()).await;
     browser.press("Sign In").await;
-    browser.see("Signed in as Dana Reyes").await;
+    browser.see("Sign in faster next time").await;
     phone.open(&doorkey.url("/admin")).await;
     phone.find("field", "Email").await;
 }
@@ -93,6 +95,7 @@ async fn all_of_it_works_without_javascript() {
     let mail = stage.ask(1).await;
     browser.open(&sign_in_link(&mail)).await;
     browser.press("Sign In").await;
+    browser.follow("Not now").await;
     browser.see("Signed in as Dana Reyes").await;
     browser.follow("Signed in as Dana Reyes…").await;
     browser.see("Your sessions").await;
@@ -106,6 +109,7 @@ async fn what_another_site_sends_is_refused_by_a_real_browser() {
     let Stage { doorkey, browser, first_link, .. } = &stage;
     browser.open(first_link).await;
     browser.press("Sign In").await;
+    browser.follow("Not now").await;
     browser.see("Signed in as Dana Reyes").await;
     // Another site by its name, on the same machine: a page that sends a form by itself.
     let evil = format!(
@@ -117,4 +121,47 @@ async fn what_another_site_sends_is_refused_by_a_real_browser() {
     browser.see("This was not done").await;
     browser.open(&doorkey.url("/admin")).await;
     browser.see("Signed in as Dana Reyes").await;
+}
+
+/// Gives the browser a device of its own that keeps passkeys and unlocks them by itself.
+async fn give_authenticator(browser: &Browser) {
+    browser.devtools("WebAuthn.enable", json!({ "enableUI": false })).await;
+    let options = json!({
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+        "hasUserVerification": true, "isUserVerified": true, "automaticPresenceSimulation": true,
+    });
+    browser.devtools("WebAuthn.addVirtualAuthenticator", json!({ "options": options })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passkey_is_added_after_the_first_sign_in_and_used_for_the_next() {
+    let Some(browser) = Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[("DOORKEY_STAFF_REQUIRE_PASSKEY", "on")]);
+    let dana = ["staff", "add", "--email", DANA, "--name", "Dana Reyes", "--role", "admin"];
+    let link = doorkey.cli(&dana)["url"].as_str().unwrap().to_owned();
+    give_authenticator(&browser).await;
+    browser.open(&link).await;
+    browser.press("Sign In").await;
+    browser.see("Sign in faster next time").await;
+    browser.fill("Name of the passkey", "Dana’s laptop").await;
+    browser.press("Add a Passkey").await;
+    browser.see("Signed in as Dana Reyes").await;
+    browser.press("Sign out").await;
+    browser.see("You are signed out.").await;
+    browser.press("Use a Passkey").await;
+    browser.see("Signed in as Dana Reyes").await;
+    browser.open(&doorkey.url("/admin/sessions")).await;
+    browser.see("with a passkey").await;
+    browser.follow("your passkeys").await;
+    browser.see("Dana’s laptop").await;
+    browser.see("Last used").await;
+    // The same device has one already, and says so.
+    browser.press("Add a Passkey").await;
+    browser.see("This device has a passkey for you already.").await;
+    browser.press("Remove the passkey Dana’s laptop").await;
+    browser.see_no_more("Dana’s laptop").await;
+    browser.press("Sign out").await;
+    browser.press("Use a Passkey").await;
+    browser.see("This passkey was not taken.").await;
+    browser.assert_quiet().await;
 }

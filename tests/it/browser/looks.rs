@@ -152,6 +152,9 @@ async fn the_desks_pages_are_accessible() {
     browser.open(&link).await;
     look_at(browser, "desk-link").await;
     browser.press("Sign In").await;
+    browser.see("Sign in faster next time").await;
+    look_at(browser, "desk-passkeys-offered").await;
+    browser.follow("Not now").await;
     browser.see("Signed in as").await;
     look_at(browser, "desk-dashboard").await;
     browser.open(&doorkey.url("/admin/sessions")).await;

@@ -45,6 +45,7 @@ pub(super) fn problem(code: Code) -> Problem {
         Code::TooManyHeaders => Problem::too_many_headers(),
         Code::MalformedForm => Problem::malformed_form(),
         Code::SignedOut => Problem::signed_out(),
+        Code::PasskeyRequired => Problem::passkey_required(),
         Code::CrossSite => Problem::cross_site(),
         Code::Internal => Problem::internal(),
         Code::Unavailable => Problem::unavailable(Duration::from_secs(2)),
