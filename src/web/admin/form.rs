@@ -121,9 +121,14 @@ impl Filled {
         found.map_or("", |problem| &problem.message)
     }
 
+    /// Whether anything is wrong.
+    pub fn is_refused(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
     /// The page that shows it; one that was refused says so in its status, 422.
     pub fn answer(&self, mut page: Response) -> Reply {
-        if !self.problems.is_empty() {
+        if self.is_refused() {
             *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
         }
         Ok(page)
