@@ -69,9 +69,11 @@ fn marks(text: &str, terms: &[Term]) -> Vec<Range<usize>> {
     let mut marks: Vec<Range<usize>> = Vec::new();
     for (kind, range) in words::runs(text) {
         match kind {
-            Kind::Dense => in_dense(&text[range.clone()], terms).into_iter().for_each(|mark| {
-                push(&mut marks, range.start + mark.start..range.start + mark.end)
-            }),
+            Kind::Dense => {
+                for mark in in_dense(&text[range.clone()], terms) {
+                    push(&mut marks, range.start + mark.start..range.start + mark.end);
+                }
+            }
             Kind::Word | Kind::Symbol => {
                 let words = words::of(&text[range.clone()]);
                 if terms.iter().any(|term| words.iter().any(|word| term.finds(word))) {

@@ -160,7 +160,7 @@ pub enum Outcome {
     /// They are in.
     In {
         /// Who, and with which session.
-        signed_in: SignedIn,
+        signed_in: Box<SignedIn>,
         /// What their browser is given.
         token: Token,
         /// Where they wanted to go.
@@ -292,7 +292,7 @@ fn let_in(
 ) -> Result<Outcome, Error> {
     store::staff_sign_ins::set_used(tx, id, now)?;
     let (signed_in, token) = sessions::begin(tx, staff, way, visitor, now)?;
-    Ok(Outcome::In { signed_in, token, next_path })
+    Ok(Outcome::In { signed_in: Box::new(signed_in), token, next_path })
 }
 
 fn digest(key: &HashKey, id: i64, code: &str) -> [u8; 32] {

@@ -22,7 +22,7 @@ const DAY: i64 = 24 * HOUR;
 const RESOLVED_FOR: i64 = 13 * DAY;
 /// Of 1,000 tickets, how many have so many entries: the share, the least and the most.
 const LENGTHS: [(i64, i64, i64); 6] =
-    [(120, 1, 2), (500, 2, 4), (280, 4, 7), (85, 8, 20), (14, 21, 80), (1, 81, 300)];
+    [(220, 1, 2), (560, 2, 4), (168, 4, 7), (42, 8, 20), (9, 21, 80), (1, 81, 300)];
 /// Of 100 tickets of at most so many days, how many are open, in progress and resolved; the others
 /// are closed.
 const STATES: [(i64, [i64; 3]); 4] =

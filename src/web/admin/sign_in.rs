@@ -180,7 +180,7 @@ async fn open(ctx: Ctx, Segments(typed): Segments<String>, form: Form) -> Reply 
 }
 
 /// Lets somebody in who came by mail, past the offer of a passkey at their first time.
-async fn let_in(ctx: &Ctx, me: SignedIn, token: &Token, next_path: &str) -> Reply {
+async fn let_in(ctx: &Ctx, me: Box<SignedIn>, token: &Token, next_path: &str) -> Reply {
     let can = passkeys::party(ctx).is_some();
     let is_offered = move |tx: &mut Tx<'_>| Ok::<_, Error>(can && offer(tx, &me)?);
     if ctx.app.db.read(is_offered).await? {

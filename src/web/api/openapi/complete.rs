@@ -100,19 +100,19 @@ fn parameters(operation: &mut Value) {
 
 fn body(components: &Value, operation: &mut Value) {
     if let Some(content) = operation.pointer_mut("/requestBody/content/application~1json") {
-        content["example"] = example(components, &content["schema"], Value::Null);
+        content["example"] = example(components, &content["schema"], &Value::Null);
     }
 }
 
 /// The example of a schema of the components. A list that goes on says so with `cursor`.
-fn example(components: &Value, schema: &Value, cursor: Value) -> Value {
+fn example(components: &Value, schema: &Value, cursor: &Value) -> Value {
     let name = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/components/schemas/"));
     let schema = name.map_or(schema, |name| &components["schemas"][name]);
     let items = &schema["properties"]["items"]["items"];
     if items.is_null() {
         return schema["examples"][0].clone();
     }
-    json!({"items": [example(components, items, Value::Null)], "next_cursor": cursor})
+    json!({"items": [example(components, items, &Value::Null)], "next_cursor": cursor})
 }
 
 fn successes(components: &Value, operation: &mut Value) {
@@ -125,7 +125,7 @@ fn successes(components: &Value, operation: &mut Value) {
             answer["headers"]["Location"]["required"] = true.into();
         }
         if let Some(content) = answer.pointer_mut("/content/application~1json") {
-            let found = example(components, &content["schema"], cursor.clone());
+            let found = example(components, &content["schema"], &cursor);
             content["example"] = if found.is_null() { examples::description() } else { found };
         }
     }

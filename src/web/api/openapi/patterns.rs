@@ -166,7 +166,8 @@ mod tests {
 
     #[test]
     fn texts_are_described_as_they_are_read() {
-        let pairs: [(&str, fn(&str) -> bool); 4] = [
+        type Reader = fn(&str) -> bool;
+        let pairs: [(&str, Reader); 4] = [
             (TEXT, |typed| text::parse("x", typed, 0..=10).is_ok()),
             (SOME_TEXT, |typed| text::parse("x", typed, 1..=10).is_ok()),
             (LINE, |typed| text::parse_line("x", typed, 0..=10).is_ok()),
