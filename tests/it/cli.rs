@@ -342,7 +342,6 @@ fn what_cannot_be_typed_is_refused_with_what_can() {
         ),
         (&["staff", "add", "--email", KIM, "--name", "Kim"], "--role"),
         (&["api-key", "create", "--name", "x", "--role", "Admin"], "technician, admin"),
-        (&["api-key", "revoke", "first"], "<ID>"),
         (&["ticket", "add", "--email", ANA, "--subject", "x"], "--description"),
         (
             &[
