@@ -8,6 +8,7 @@ mod desk_search;
 mod export;
 mod find;
 mod list;
+mod several;
 mod standing;
 mod work;
 
@@ -22,6 +23,7 @@ pub use export::export;
 pub(in crate::domain) use find::take;
 pub use find::{detail, find, is_earlier, timeline, version};
 pub use list::{ListFilter, counts, is_own_cursor, list_for_customer};
+pub use several::{Became, Was, change_one, put_back};
 pub(in crate::domain) use standing::{Standing, count_many, count_new, day, save};
 pub use work::{Outcome, Seen, Work, add_note, change_seen, resolve_seen, work};
 
