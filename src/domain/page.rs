@@ -15,6 +15,11 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// Nothing, and nothing after it.
+    pub fn empty() -> Self {
+        Self { items: Vec::new(), next: None }
+    }
+
     /// Cuts `rows`, read one beyond `limit`, to a page. `key` names the place of its last item.
     pub fn cut<R>(
         mut rows: Vec<R>,

@@ -65,6 +65,20 @@ impl Form {
         Fields::query(&self.text)
     }
 
+    /// What was sent under a name that may come several times, in order; and the rest of the form.
+    pub fn several(&self, name: &str) -> (Vec<String>, Self) {
+        let is_named = |pair: &&str| pair.split('=').next() == Some(name);
+        let (named, rest): (Vec<&str>, Vec<&str>) =
+            self.text.split('&').partition(|pair| is_named(pair));
+        let values = input::pairs(&named.join("&")).filter_map(|(_, value)| value).collect();
+        (values, Self { text: rest.join("&") })
+    }
+
+    /// The form as it was sent, to tell one request from another.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
     /// The form as it was sent, with what is wrong with it.
     ///
     /// # Errors
@@ -105,6 +119,27 @@ impl Filled {
         Self { values: values.into(), problems: Vec::new() }
     }
 
+    /// What the address of a page asks for, and what is wrong with it.
+    pub fn of_query(query: &str, problems: Vec<FieldError>) -> Self {
+        let mut values = BTreeMap::new();
+        for (name, value) in input::pairs(query).filter_map(|(name, it)| Some((name?, it?))) {
+            values.entry(name).or_insert(value);
+        }
+        Self { values, problems }
+    }
+
+    /// The same with another value in this field.
+    pub fn and(mut self, name: &str, value: &str) -> Self {
+        self.values.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same with more that is wrong.
+    pub fn but(mut self, problems: Vec<FieldError>) -> Self {
+        self.problems.extend(problems);
+        self
+    }
+
     /// What stands in this field; nothing if it was never filled.
     pub fn value(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
@@ -119,6 +154,11 @@ impl Filled {
     pub fn problem(&self, name: &str) -> &str {
         let found = self.problems.iter().find(|problem| problem.field == name);
         found.map_or("", |problem| &problem.message)
+    }
+
+    /// Everything that is wrong, in the order in which it was found.
+    pub fn problems(&self) -> &[FieldError] {
+        &self.problems
     }
 
     /// Whether anything is wrong.

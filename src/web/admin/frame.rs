@@ -17,12 +17,20 @@ pub struct Place {
 }
 
 /// Everything that is there, in the order in which it is shown. What is not built yet is not named.
-pub const PLACES: &[Place] = &[Place {
-    href: "/admin",
-    label: "Dashboard",
-    icon: "M2.5 8.5h4v5h-4zM9.5 2.5h4v11h-4zM2.5 2.5h4v3h-4z",
-    for_admins: false,
-}];
+pub const PLACES: &[Place] = &[
+    Place {
+        href: "/admin",
+        label: "Dashboard",
+        icon: "M2.5 8.5h4v5h-4zM9.5 2.5h4v11h-4zM2.5 2.5h4v3h-4z",
+        for_admins: false,
+    },
+    Place {
+        href: "/admin/tickets",
+        label: "Tickets",
+        icon: "M2 4.5h12v2.2a1.4 1.4 0 0 0 0 2.6v2.2H2V9.3a1.4 1.4 0 0 0 0-2.6zM9.5 4.5v7",
+        for_admins: false,
+    },
+];
 
 /// The frame of one page.
 #[derive(Clone, Copy, Debug)]

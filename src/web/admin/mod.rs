@@ -10,13 +10,19 @@ pub mod desk;
 pub mod form;
 pub mod frame;
 pub mod guard;
+pub mod new_ticket;
 pub mod passkeys;
 pub mod sessions;
+mod several;
 pub mod sign_in;
 pub mod then;
 mod ticket;
 mod ticket_forms;
 mod ticket_links;
+mod ticket_query;
+pub mod tickets;
+mod tickets_csv;
+mod views;
 mod visitor;
 
 #[cfg(test)]
@@ -36,6 +42,11 @@ pub fn routes() -> Router<Shared> {
         .merge(sessions::routes())
         .merge(ticket::routes())
         .merge(passkeys::routes())
+        .merge(tickets::routes())
+        .merge(tickets_csv::routes())
+        .merge(several::routes())
+        .merge(views::routes())
+        .merge(new_ticket::routes())
         // Mails and bookmarks may name what is not there: say so in the desk's frame.
         .route("/admin/{*rest}", any(|| async { Problem::not_found() }))
 }

@@ -13,10 +13,13 @@ use super::sessions::Sessions;
 use super::sign_in::{Door, Link, Sent, SignedOut};
 use crate::clock::Millis;
 use crate::config::Config;
+use crate::domain::dashboard::Dashboard as Figures;
 use crate::domain::email::Email;
 use crate::domain::sessions::{Session, SignedIn, Way};
 use crate::domain::staff::{Role, Staff};
 use crate::domain::staff_sign_ins::LinkLook;
+use crate::domain::tickets::{Person, Priority, Status, Ticket};
+use crate::ids::Reference;
 use crate::web::problem::Problem;
 use crate::web::site::Site;
 
@@ -71,7 +74,8 @@ fn pages_of_the_desk_keep_to_the_policy() {
     for (name, who) in [("dana", "Dana Reyes"), ("hostile", HOSTILE)] {
         let me = me(who, if name == "dana" { Role::Technician } else { Role::Admin });
         let frame = Frame { site: &site, me: &me, path: "/admin/sessions" };
-        keep(&format!("desk-dashboard-{name}"), &Dashboard { frame });
+        keep(&format!("desk-dashboard-{name}"), &dashboard(frame, &[]));
+        keep(&format!("desk-dashboard-full-{name}"), &dashboard(frame, &[ticket(who)]));
         let sessions = Way::ALL.iter().zip(1..).map(|(way, id)| session(id, *way));
         let sessions: Vec<Session> = sessions.collect();
         keep(&format!("desk-sessions-{name}"), &Sessions { frame, sessions: &sessions });
@@ -96,6 +100,48 @@ fn pages_of_the_desk_keep_to_the_policy() {
     keep("desk-signed-out", &SignedOut { site: &site, action: "/admin/x", typed: &typed });
 }
 
+fn dashboard<'a>(frame: Frame<'a>, waiting: &'a [Ticket]) -> Dashboard<'a> {
+    let figures = Figures {
+        waiting_for_me: 12,
+        mine: 14,
+        unassigned: 1,
+        customer_last: 0,
+        unfinished: 20_000,
+        resolved_this_week: 3,
+        week_began: Millis(NOW),
+        failed_mails: 1_000,
+    };
+    Dashboard { frame, figures, waiting }
+}
+
+fn ticket(words: &str) -> Ticket {
+    let person = Person {
+        id: 2,
+        email: Email::parse("email", "ana@example.com").expect("an address"),
+        name: words.to_owned(),
+    };
+    Ticket {
+        id: 1,
+        reference: Reference::parse("TKT-7K3M9Q").expect("a reference"),
+        subject: words.to_owned(),
+        description: words.to_owned(),
+        status: Status::InProgress,
+        priority: Priority::Urgent,
+        category: Some(words.to_owned()),
+        customer: person.clone(),
+        assignee: Some(person),
+        resolution: None,
+        resolved_at: None,
+        note_count: 2,
+        created_at: Millis(NOW),
+        updated_at: Millis(NOW),
+        staff_at: Millis(NOW),
+        customer_last: true,
+        last_entry: 3,
+        version: 4,
+    }
+}
+
 #[test]
 fn only_admins_see_places_for_admins() {
     let site = Site::new(Config::default().brand);
@@ -105,8 +151,8 @@ fn only_admins_see_places_for_admins() {
     };
     let for_admins = super::frame::PLACES.iter().filter(|place| place.for_admins).count();
     assert_eq!(count(Role::Admin) - count(Role::Technician), for_admins);
-    let page =
-        Dashboard { frame: Frame { site: &site, me: &me("D", Role::Admin), path: "/admin" } };
+    let me = me("D", Role::Admin);
+    let page = dashboard(Frame { site: &site, me: &me, path: "/admin" }, &[]);
     let html = page.render().expect("a page");
     assert_eq!(html.matches("aria-current=\"page\"").count(), 1, "{html}");
 }

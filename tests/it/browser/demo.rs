@@ -103,6 +103,6 @@ async fn the_demo_leads_from_its_addresses_to_a_reply() {
     // And the desk, with one click.
     browser.open(&sign_in_link(&demo.printed)).await;
     browser.press("Sign In").await;
-    browser.see("Signed in as Helen Marsh").await;
+    browser.see("Hello, Helen").await;
     browser.assert_quiet().await;
 }

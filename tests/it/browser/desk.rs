@@ -47,7 +47,7 @@ async fn from_the_first_link_to_signing_out_everywhere() {
     browser.press("Sign In").await;
     browser.see("Sign in faster next time").await;
     browser.follow("Not now").await;
-    browser.see("Signed in as Dana Reyes").await;
+    browser.see("Hello, Dana").await;
     browser.assert_quiet().await;
     // By mail, from a page of the desk: one lands where one wanted to be.
     browser.press("Sign out").await;
@@ -96,7 +96,7 @@ async fn all_of_it_works_without_javascript() {
     browser.open(&sign_in_link(&mail)).await;
     browser.press("Sign In").await;
     browser.follow("Not now").await;
-    browser.see("Signed in as Dana Reyes").await;
+    browser.see("Hello, Dana").await;
     browser.follow("Signed in as Dana Reyes…").await;
     browser.see("Your sessions").await;
     browser.press("Sign Out Everywhere").await;
@@ -110,7 +110,7 @@ async fn what_another_site_sends_is_refused_by_a_real_browser() {
     browser.open(first_link).await;
     browser.press("Sign In").await;
     browser.follow("Not now").await;
-    browser.see("Signed in as Dana Reyes").await;
+    browser.see("Hello, Dana").await;
     // Another site by its name, on the same machine: a page that sends a form by itself.
     let evil = format!(
         "data:text/html,<form method=post action='{}'><button>Win</button></form>",
@@ -120,7 +120,85 @@ async fn what_another_site_sends_is_refused_by_a_real_browser() {
     browser.press("Win").await;
     browser.see("This was not done").await;
     browser.open(&doorkey.url("/admin")).await;
-    browser.see("Signed in as Dana Reyes").await;
+    browser.see("Hello, Dana").await;
+}
+
+/// Signs Dana in, an admin.
+pub(super) async fn sign_in(browser: &Browser, doorkey: &Doorkey) {
+    let dana = ["staff", "add", "--email", DANA, "--name", "Dana Reyes", "--role", "admin"];
+    browser.open(doorkey.cli(&dana)["url"].as_str().unwrap()).await;
+    browser.press("Sign In").await;
+    browser.follow("Not now").await;
+    browser.see("Hello, Dana").await;
+}
+
+/// Ticks the boxes of all tickets of the list.
+pub(super) async fn choose_all(browser: &Browser) {
+    let tick = "document.querySelectorAll('.pick input').forEach((it) => it.checked = true)";
+    browser.evaluate(tick).await;
+}
+
+/// Picks what stands in a list of choices of a form.
+pub(super) async fn pick(browser: &Browser, form: &str, field: &str, value: &str) {
+    let script = format!("document.forms['{form}'].elements['{field}'].value = '{value}'");
+    browser.evaluate(&script).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_are_listed_changed_and_written_down_without_javascript() {
+    let Some(browser) = &Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[]);
+    let program = doorkey.program("admin");
+    browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+    sign_in(browser, &doorkey).await;
+    for subject in ["The gate stays open", "Camera 2 is dark"] {
+        program.open_ticket("ana@cafe-lumen.example", subject, "Since Monday.").await;
+    }
+    browser.follow("Tickets").await;
+    browser.see("The gate stays open").await;
+    browser.fill("Search tickets", "camera").await;
+    browser.press("Search").await;
+    browser.see_no_more("The gate stays open").await;
+    browser.see("Camera 2 is dark").await;
+    browser.follow("Tickets").await;
+    browser.see("The gate stays open").await;
+    choose_all(browser).await;
+    pick(browser, "several", "priority", "urgent").await;
+    browser.press("Change Them").await;
+    browser.see("2 tickets changed.").await;
+    browser.press("Undo All 2").await;
+    browser.see("2 tickets put back.").await;
+
+    browser.follow("New Ticket").await;
+    browser.fill("E-mail", "lumen").await;
+    browser.fill("Subject", "The bell is silent").await;
+    browser.fill("Description", "She called at nine.").await;
+    browser.press("Find").await;
+    browser.press("ana@cafe-lumen.example…").await;
+    browser.press("Create Ticket").await;
+    browser.see_address("/admin/tickets/TKT-").await;
+    browser.open(&doorkey.url("/admin/tickets?q=bell")).await;
+    browser.follow("The bell is silent").await;
+    browser.see_address("/admin/tickets/TKT-").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_are_offered_while_somebody_types() {
+    let Some(browser) = &Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[]);
+    let program = doorkey.program("admin");
+    sign_in(browser, &doorkey).await;
+    program.open_ticket("ana@cafe-lumen.example", "The gate", "Stays open.").await;
+    browser.open(&doorkey.url("/admin/tickets/new")).await;
+    browser.fill("E-mail", "lum").await;
+    let offered = "return document.querySelector('#customers option')?.value ?? ''";
+    for _ in 0..200 {
+        if browser.evaluate(offered).await == json!("ana@cafe-lumen.example") {
+            return browser.assert_quiet().await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("nobody is offered");
 }
 
 /// Gives the browser a device of its own that keeps passkeys and unlocks them by itself.
@@ -145,11 +223,11 @@ async fn a_passkey_is_added_after_the_first_sign_in_and_used_for_the_next() {
     browser.see("Sign in faster next time").await;
     browser.fill("Name of the passkey", "Dana’s laptop").await;
     browser.press("Add a Passkey").await;
-    browser.see("Signed in as Dana Reyes").await;
+    browser.see("Hello, Dana").await;
     browser.press("Sign out").await;
     browser.see("You are signed out.").await;
     browser.press("Use a Passkey").await;
-    browser.see("Signed in as Dana Reyes").await;
+    browser.see("Hello, Dana").await;
     browser.open(&doorkey.url("/admin/sessions")).await;
     browser.see("with a passkey").await;
     browser.follow("your passkeys").await;

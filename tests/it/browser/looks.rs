@@ -155,7 +155,7 @@ async fn the_desks_pages_are_accessible() {
     browser.see("Sign in faster next time").await;
     look_at(browser, "desk-passkeys-offered").await;
     browser.follow("Not now").await;
-    browser.see("Signed in as").await;
+    browser.see("Nothing waits for you").await;
     look_at(browser, "desk-dashboard").await;
     browser.open(&doorkey.url("/admin/sessions")).await;
     browser.see("Your sessions").await;
@@ -166,6 +166,60 @@ async fn the_desks_pages_are_accessible() {
     browser.open(&link).await;
     browser.see("This link was used already").await;
     look_at(browser, "desk-link-used").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_desks_lists_are_accessible() {
+    let Some(browser) = &Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[]);
+    let program = doorkey.program("admin");
+    super::desk::sign_in(browser, &doorkey).await;
+    let list = doorkey.url("/admin/tickets");
+    browser.open(&list).await;
+    browser.see("No tickets yet").await;
+    look_at(browser, "desk-tickets-empty").await;
+
+    let reference = program.open_ticket(ANA, SUBJECT, DESCRIPTION).await;
+    let wide = format!("https://example.com/{}", "a-very-long-path/".repeat(8));
+    program.open_ticket(ANA, &"Überlänge".repeat(22), &wide).await;
+    program.open_ticket(BEN, "باب المكتب لا يغلق", "منذ صباح اليوم 🚪").await;
+    let done = program.open_ticket(BEN, "Camera 2 is dark", "Since the storm.").await;
+    program.resolve(&done, "The cable was loose.").await;
+    program.note(&reference, "We bring a keypad on Thursday.").await;
+    browser.open(&list).await;
+    browser.see(SUBJECT).await;
+    look_at(browser, "desk-tickets").await;
+    browser.open(&format!("{list}?q=keypad&assignee=nobody")).await;
+    browser.see("Clear filters").await;
+    look_at(browser, "desk-tickets-found").await;
+    browser.open(&format!("{list}?priority=most&customer=x&status=solved")).await;
+    browser.see("Some filters need another look").await;
+    look_at(browser, "desk-tickets-problem").await;
+
+    browser.open(&list).await;
+    super::desk::choose_all(browser).await;
+    look_at(browser, "desk-tickets-chosen").await;
+    super::desk::pick(browser, "several", "assignee", "dana@rfs.example").await;
+    browser.press("Change Them").await;
+    browser.see("4 tickets changed.").await;
+    look_at(browser, "desk-tickets-changed").await;
+    browser.open(&doorkey.url("/admin")).await;
+    browser.see("2 tickets wait for your answer.").await;
+    look_at(browser, "desk-dashboard-waiting").await;
+
+    browser.open(&doorkey.url("/admin/tickets/new")).await;
+    browser.see("What is it about?").await;
+    look_at(browser, "desk-new-ticket").await;
+    browser.fill("E-mail", "ana").await;
+    browser.press("Find").await;
+    browser.see("Who is it?").await;
+    look_at(browser, "desk-new-ticket-found").await;
+    browser.fill("E-mail", "new@example.com").await;
+    browser.fill("Subject", " ").await;
+    browser.fill("Description", " ").await;
+    browser.press("Create Ticket").await;
+    browser.see("Please write something here.").await;
+    look_at(browser, "desk-new-ticket-problem").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
