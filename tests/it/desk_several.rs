@@ -23,6 +23,8 @@ async fn desk(tickets: usize) -> (TestApp, Client, Vec<Reference>) {
         app.sleep(60);
         made.push(app.ticket("alice@example.com", &format!("Number {number}")).await.reference);
     }
+    // Nobody changes a ticket in the millisecond in which it was created.
+    app.sleep(60);
     (app, dana, made)
 }
 

@@ -75,7 +75,7 @@ impl Asked {
 
     /// The same for whoever has the address `me`, at `now`. What the list does not know is no
     /// reason to refuse: links get longer on their way.
-    pub(super) fn of(text: &str, me: &Email, now: Millis) -> Self {
+    fn of(text: &str, me: &Email, now: Millis) -> Self {
         let mut fields = Fields::query(text);
         let tab = fields.optional_word("status", &Tab::ALL, Tab::as_str);
         let assignee = fields.optional("assignee", |name, typed| assignee(name, typed, me));

@@ -30,7 +30,7 @@ use crate::web::problem::{Problem, ROOM_RETRY};
 use crate::web::reply::Reply;
 
 /// Tables that are made at once: each holds a moment of the database for as long as it takes.
-static ROOM: Semaphore = Semaphore::const_new(4);
+const AT_ONCE: usize = 4;
 /// Parts of a table, of 100 tickets, that wait for their reader.
 const AHEAD: usize = 4;
 /// How long a part waits: whoever takes none for so long is gone.
@@ -38,10 +38,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Its address.
 pub fn routes() -> Router<Shared> {
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let show = move |desk: Desk, query: RawQuery| show(desk, query, Arc::clone(&room));
     Router::new().route("/admin/tickets.csv", get(show))
 }
 
-async fn show(desk: Desk, RawQuery(text): RawQuery) -> Reply {
+async fn show(desk: Desk, RawQuery(text): RawQuery, room: Arc<Semaphore>) -> Reply {
     let asked = Asked::read(text.as_deref().unwrap_or_default(), &desk);
     let wanted = DeskQuery { cursor: None, limit: 1, ..asked.query.clone() };
     let is_refused = asked.form.is_refused();
@@ -53,12 +55,12 @@ async fn show(desk: Desk, RawQuery(text): RawQuery) -> Reply {
     if is_refused || desk.app.db.scan(work).await? {
         return tickets::page(&desk, asked, Told::default()).await;
     }
-    let room = ROOM.try_acquire().map_err(|_| Problem::unavailable(ROOM_RETRY))?;
+    let place = room.try_acquire_owned().map_err(|_| Problem::unavailable(ROOM_RETRY))?;
     let (sender, lines) = mpsc::channel(AHEAD);
     let app = Arc::clone(&desk.app);
     tokio::spawn(async move {
         write(&app, asked.query, sender).await;
-        drop(room);
+        drop(place);
     });
     let name = format!("attachment; filename=\"tickets-{}.csv\"", &desk.now.rfc3339()[..10]);
     let name = HeaderValue::from_str(&name).map_err(|error| Problem::internal().because(error))?;
