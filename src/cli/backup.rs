@@ -1,16 +1,14 @@
 //! `doorkey backup`: everything in one file, while `serve` goes on.
 
-use std::fs::{self, File, Permissions};
-use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
-use tempfile::TempPath;
 
 use super::progress::{Progress, thousands, while_waiting};
+use super::target::Target;
 use super::{CliError, copy, output};
 use crate::clock::{Clock, Millis};
 use crate::config::Config;
@@ -47,7 +45,7 @@ pub struct Args {
 /// Backs up, and says what.
 pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
     let started = Clock::System.now();
-    let file = Target::new(args.file, args.replace)?;
+    let file = Target::new(args.file, args.replace, config.database.url.reveal())?;
     let db = copy::open_existing(config.database.url.reveal()).await?;
     let result = make(&db, &file, started).await;
     db.close().await;
@@ -112,57 +110,4 @@ async fn write(db: &Db, file: &Path, now: Millis) -> Result<(), BackupError> {
 
 fn say(line: &Mutex<Progress>, words: impl FnOnce() -> String) {
     line.lock().unwrap_or_else(PoisonError::into_inner).tell(words);
-}
-
-/// Where the backup is to be.
-struct Target {
-    path: PathBuf,
-    folder: PathBuf,
-    replace: bool,
-}
-
-impl Target {
-    fn new(path: PathBuf, replace: bool) -> Result<Self, CliError> {
-        if path.file_name().is_none() || path.is_dir() {
-            let text = format!("FILE: {} is a folder; name the file to write", path.display());
-            return Err(CliError::Usage(text));
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new(".")).to_owned();
-        let target = Self { path, folder, replace };
-        if !replace && target.path.symlink_metadata().is_ok() {
-            return Err(target.exists());
-        }
-        Ok(target)
-    }
-
-    /// Makes the file readable for its owner alone, puts it on disk and gives it its name; answers
-    /// its size in bytes.
-    fn finish(&self, unfinished: &Path) -> io::Result<u64> {
-        fs::set_permissions(unfinished, Permissions::from_mode(0o600))?;
-        let file = File::open(unfinished)?;
-        file.sync_all()?;
-        let bytes = file.metadata()?.len();
-        if self.replace {
-            fs::rename(unfinished, &self.path)?;
-        } else {
-            let named = TempPath::try_from_path(unfinished)?.persist_noclobber(&self.path);
-            named.map_err(|error| error.error)?;
-        }
-        // The name is on disk when the folder is.
-        File::open(&self.folder)?.sync_all()?;
-        Ok(bytes)
-    }
-
-    fn explain(&self, error: &io::Error) -> CliError {
-        match error.kind() {
-            io::ErrorKind::AlreadyExists => self.exists(),
-            _ => CliError::Failed(format!("{}: {error}", self.path.display())),
-        }
-    }
-
-    fn exists(&self) -> CliError {
-        let file = self.path.display();
-        CliError::Failed(format!("{file} exists; choose another name, or say --replace"))
-    }
 }

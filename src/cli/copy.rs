@@ -75,10 +75,16 @@ where
 
 /// Opens a database that must be there: a file that is missing is not made.
 pub(super) async fn open_existing(url: &str) -> Result<Db, CliError> {
-    if let Some(file) = db::sqlite_file(url).filter(|file| !file.is_file()) {
-        return Err(CliError::Failed(format!("there is no database at {}", file.display())));
-    }
+    must_exist(url)?;
     Ok(Db::open(&DatabaseSettings::patient(url)).await?)
+}
+
+/// Refuses a SQLite database that is not there: what only reads must not make an empty one.
+pub(super) fn must_exist(url: &str) -> Result<(), CliError> {
+    match db::sqlite_file(url).filter(|file| !file.is_file()) {
+        Some(file) => Err(CliError::Failed(format!("there is no database at {}", file.display()))),
+        None => Ok(()),
+    }
 }
 
 /// The tables with rows, and how many.

@@ -5,7 +5,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::progress::{Progress, thousands};
-use super::{CliError, output};
+use super::target::Target;
+use super::{CliError, copy, output};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,9 +20,12 @@ use crate::domain::transfer::{self, Line, Totals};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  doorkey export company.jsonl")]
 pub struct Args {
-    /// The file to write, replaced once the export is whole; - is standard output
+    /// The file to write, which appears once it is whole; - is standard output
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
+    /// Replace a file of this name
+    #[arg(long)]
+    replace: bool,
     /// Print one JSON object: how many lines of each kind were written
     #[arg(long)]
     json: bool,
@@ -34,11 +38,15 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
         let text = "--json answers on standard output, where the lines go: name a file for them";
         return Err(CliError::Usage(text.to_owned()));
     }
+    let target = match to_stdout {
+        true => None,
+        false => Some(Target::new(args.file, args.replace, config.database.url.reveal())?),
+    };
+    copy::must_exist(config.database.url.reveal())?;
     let app = App::start(config, Clock::System).await?;
-    let done = if to_stdout {
-        write(&app, BufWriter::new(io::stdout())).await
-    } else {
-        write_file(&app, &args.file).await
+    let done = match &target {
+        None => write(&app, BufWriter::new(io::stdout())).await,
+        Some(target) => write_file(&app, target).await,
     };
     app.db.clone().close().await;
     let totals = done?;
@@ -57,18 +65,13 @@ fn words(totals: &Totals) -> String {
     )
 }
 
-/// Beside its place first: a file of that name is whole or is what it was before.
-async fn write_file(app: &App, file: &Path) -> Result<Totals, CliError> {
-    let failed = |error: io::Error| CliError::Failed(format!("{}: {error}", file.display()));
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let begun = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    let out: File = begun.reopen().map_err(failed)?;
+/// Beside its place first: a file of that name is whole or is not there.
+async fn write_file(app: &App, target: &Target) -> Result<Totals, CliError> {
+    let begun = tempfile::NamedTempFile::new_in(&target.folder);
+    let begun = begun.map_err(|error| target.explain(&error))?;
+    let out: File = begun.reopen().map_err(|error| target.explain(&error))?;
     let totals = write(app, BufWriter::new(out)).await?;
-    begun.as_file().sync_all().map_err(failed)?;
-    begun.persist(file).map_err(|error| failed(error.error))?;
+    target.finish(begun.path()).map_err(|error| target.explain(&error))?;
     Ok(totals)
 }
 

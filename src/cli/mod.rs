@@ -27,6 +27,7 @@ pub mod progress;
 pub mod restore;
 pub mod serve;
 pub mod staff;
+mod target;
 pub mod ticket;
 mod variety;
 

@@ -57,7 +57,12 @@ impl Sources {
         let file = file.or_else(|| environment.get(FILE_VARIABLE).cloned());
         sources.read_environment(environment);
         let defaults = [Some(DEFAULT_FILE), fallback.as_deref()];
-        let is_there = |path: &&str| Path::new(path).try_exists().unwrap_or(true);
+        // A folder that this user cannot look into is no reason to stop: sudo -u keeps the folder of
+        // whoever types it. The one that is named by its whole path was put there for the service.
+        let is_there = |path: &&str| {
+            let path = Path::new(path);
+            path.try_exists().unwrap_or_else(|_| path.is_absolute())
+        };
         if let Some(file) = file.as_deref().or(defaults.into_iter().flatten().find(is_there)) {
             sources.read_file(file);
         }

@@ -139,9 +139,42 @@ fn bad_lines_are_printed_and_the_rest_is_imported_unless_it_is_a_dry_run() {
 }
 
 #[test]
+fn an_export_replaces_nothing_unasked_and_never_the_database() {
+    let place = Place::new();
+    let nothing = place.doorkey.try_cli(&["export", place.file("a.jsonl").to_str().unwrap()]);
+    if place.doorkey.database_url().starts_with("sqlite:") {
+        assert_eq!(nothing.status.code(), Some(1), "{nothing:?}");
+        assert!(said(&nothing.stderr).contains("there is no database at"), "{nothing:?}");
+        assert!(!place.doorkey.data_dir().join("doorkey.db").exists(), "none is made");
+    }
+    place.doorkey.cli(&["migrate"]);
+    let file = place.file("company.jsonl");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, "precious").unwrap();
+    let refused = place.doorkey.try_cli(&["export", path]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(said(&refused.stderr).contains("--replace"), "{refused:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    place.doorkey.cli(&["export", path, "--replace"]);
+    assert!(std::fs::read_to_string(&file).unwrap().contains("\"end\""));
+    let database = place.doorkey.data_dir().join("doorkey.db");
+    if place.doorkey.database_url().starts_with("sqlite:") {
+        for command in ["export", "backup"] {
+            let over = [command, database.to_str().unwrap(), "--replace"];
+            let refused = place.doorkey.try_cli(&over);
+            assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+            assert!(said(&refused.stderr).contains("belongs to the database"), "{refused:?}");
+        }
+        let start = std::fs::read(&database).unwrap();
+        assert!(start.starts_with(b"SQLite format 3"));
+    }
+}
+
+#[test]
 fn what_cannot_be_read_or_written_is_told() {
     let place = Place::new();
     let missing = place.file("missing/company.jsonl");
+    place.doorkey.cli(&["migrate"]);
     for (arguments, code, words) in [
         (vec!["import", "nowhere.jsonl"], 1, "nowhere.jsonl: No such file"),
         (vec!["import", "/dev/null"], 1, "line 1: There is nothing in it."),

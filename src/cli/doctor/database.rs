@@ -3,12 +3,20 @@
 use super::{Finding, ago};
 use crate::clock::Millis;
 use crate::config::Config;
-use crate::db::{DatabaseSettings, Db};
+use crate::db::{self, DatabaseSettings, Db};
 use crate::domain::health::{self, Health};
 
 const DATABASE: &str = "database";
 
 pub(super) async fn look(config: &Config, now: Millis) -> Vec<Finding> {
+    // Opening it would make it.
+    let url = config.database.url.reveal();
+    if let Some(file) = db::sqlite_file(url).filter(|file| !file.exists()) {
+        let found = format!("there is none yet at {}", file.display());
+        let mend = "run doorkey migrate, or start doorkey serve, which makes it; if there should be one, \
+            look at database.url (DOORKEY_DATABASE_URL)";
+        return vec![Finding::warning(DATABASE, found, mend)];
+    }
     let db = match Db::open(&DatabaseSettings::new(config.database.url.reveal())).await {
         Ok(db) => db,
         Err(error) => return vec![unusable(&error.to_string())],

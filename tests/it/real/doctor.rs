@@ -195,6 +195,17 @@ fn a_certificate_that_ends_or_does_not_fit_is_named() {
 #[test]
 fn the_doctor_changes_nothing() {
     let doorkey = Doorkey::prepare(&[]);
+    if doorkey.database_url().starts_with("sqlite:") {
+        let (_, findings) = examine(&doorkey, &[]);
+        let missing = findings.iter().find(|it| it["about"] == "database").unwrap();
+        assert_eq!(missing["level"], "warning", "{missing}");
+        assert!(missing["found"].as_str().unwrap().contains("there is none yet at"), "{missing}");
+        let file = doorkey.data_dir().join("doorkey.db");
+        assert!(!file.exists(), "it is not made");
+        // An empty file is an empty database.
+        std::fs::create_dir_all(doorkey.data_dir()).unwrap();
+        std::fs::write(file, "").unwrap();
+    }
     let (_, findings) = examine(&doorkey, &[]);
     let pending = findings.iter().find(|it| it["about"] == "migrations").unwrap();
     assert_eq!(pending["level"], "warning");
