@@ -189,8 +189,9 @@ pub(in crate::domain) fn ticket_changed(
     now: Millis,
 ) -> Result<(), Error> {
     let event = NewEvent {
-        // After what the ticket's timeline holds already, even if the clock was set back.
-        id: ids::new_id(now).max(ticket.last_entry + 1),
+        // After what the ticket's timeline holds already, and never the same twice, even if the
+        // clock was set back: the version has grown with this change.
+        id: ids::new_id(now).max(ticket.last_entry + ticket.version),
         subject_id: ticket.id,
         kind: EventKind::TicketChanged,
         at: now,

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use doorkey::clock::Millis;
 use doorkey::domain::entries::Visibility;
 use doorkey::domain::staff::Role;
-use doorkey::domain::tickets::Status;
+use doorkey::domain::tickets::{Change, Priority, Status};
 use doorkey::{app::App, jobs};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -103,6 +104,23 @@ async fn what_was_undone_is_not_told() {
     assert!(undone.await.is_err());
     number(&app).await;
     assert!(follow(&app.technician().await, None).await.0.is_empty());
+}
+
+#[tokio::test]
+async fn changes_are_told_apart_when_the_clock_was_set_back() {
+    let app = TestApp::start().await;
+    let ticket = app.ticket("ana@cafe-lumen.example", "Alarm").await;
+    app.set_clock(Millis(app.now().0 - 86_400_000));
+    for priority in [Priority::High, Priority::Low, Priority::Urgent] {
+        let change = Change { priority: Some(priority), ..Change::default() };
+        app.change(&ticket.reference, change).await.unwrap();
+    }
+    number(&app.shared()).await;
+    let (told, _) = follow(&app.admin().await, None).await;
+    let of = |event: &Value| event["changes"]["priority"]["to"].clone();
+    let changed: Vec<Value> =
+        told.iter().filter(|event| event["type"] == "ticket.changed").map(of).collect();
+    assert_eq!(changed, ["high", "low", "urgent"]);
 }
 
 #[tokio::test]
