@@ -188,10 +188,9 @@ pub(in crate::domain) fn ticket_changed(
     changes: Changes,
     now: Millis,
 ) -> Result<(), Error> {
-    let event = NewEvent {
-        // After what the ticket's timeline holds already, and never the same twice, even if the
-        // clock was set back: the version has grown with this change.
-        id: ids::new_id(now).max(ticket.last_entry + ticket.version),
+    let mut event = NewEvent {
+        // After what the ticket's timeline holds already, even if the clock was set back.
+        id: ids::new_id(now).max(ticket.last_entry + 1),
         subject_id: ticket.id,
         kind: EventKind::TicketChanged,
         at: now,
@@ -201,7 +200,11 @@ pub(in crate::domain) fn ticket_changed(
         author: actor.name(),
         changes: Some(changes.text()),
     };
-    Ok(store::events::insert(tx, &event)?)
+    // Then two changes may want the same place.
+    while !store::events::insert_if_free(tx, &event)? {
+        event.id += 1;
+    }
+    Ok(())
 }
 
 /// A customer was added.

@@ -1,6 +1,6 @@
 //! Rows of events, before and after they have a number.
 
-use crate::db::{DbError, FromRow, Row, Tx};
+use crate::db::{DbError, FromRow, Row, Tx, Value};
 use crate::domain::events::{Event, EventKind, NewEvent};
 use crate::params;
 
@@ -46,24 +46,33 @@ fn parse(text: &str) -> Result<serde_json::Value, DbError> {
     serde_json::from_str(text).map_err(|error| DbError::Bug(format!("events.changes: {error}")))
 }
 
+const INSERT: &str = "INSERT INTO event_inbox (id, subject_id, kind, at, ticket_id, entry_id, customer_id, \
+     author, changes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+
+fn values(event: &NewEvent) -> [Value<'_>; 9] {
+    [
+        event.id.into(),
+        event.subject_id.into(),
+        event.kind.as_str().into(),
+        event.at.into(),
+        event.ticket_id.into(),
+        event.entry_id.into(),
+        event.customer_id.into(),
+        event.author.as_deref().into(),
+        event.changes.as_deref().into(),
+    ]
+}
+
 /// Adds an event that waits for its number.
 pub fn insert(tx: &mut Tx<'_>, event: &NewEvent) -> Result<(), DbError> {
-    tx.run(
-        "INSERT INTO event_inbox (id, subject_id, kind, at, ticket_id, entry_id, customer_id, author, \
-           changes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        params![
-            event.id,
-            event.subject_id,
-            event.kind.as_str(),
-            event.at,
-            event.ticket_id,
-            event.entry_id,
-            event.customer_id,
-            &event.author,
-            &event.changes
-        ],
-    )?;
+    tx.run(INSERT, &values(event))?;
     Ok(())
+}
+
+/// The same, unless there is one of its id, subject and kind. Returns whether it was added.
+pub fn insert_if_free(tx: &mut Tx<'_>, event: &NewEvent) -> Result<bool, DbError> {
+    let sql = format!("{INSERT} ON CONFLICT (id, subject_id, kind) DO NOTHING");
+    Ok(tx.run(&sql, &values(event))? == 1)
 }
 
 /// Events that wait for their number, in the order in which they get it.

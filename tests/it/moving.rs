@@ -74,7 +74,7 @@ fn an_export_goes_through_a_file_or_a_pipe_into_another_doorkey() {
     here.import(&docs("export-example.jsonl"), &[]);
     let file = here.file("company.jsonl");
     std::fs::write(&file, "what was there before").unwrap();
-    let done = here.doorkey.cli(&["export", file.to_str().unwrap()]);
+    let done = here.doorkey.cli(&["export", file.to_str().unwrap(), "--replace"]);
     assert_eq!(done, json!({ "staff": 1, "customers": 1, "tickets": 1, "entries": 8 }));
     let written = std::fs::read_to_string(&file).unwrap();
     assert_eq!(written, here.export());
