@@ -142,13 +142,23 @@ pub fn claim(
 
 /// Puts mails of `lane` that wait behind an earlier one off until that one is due, so that claims
 /// need not walk past them. [`release_next`] brings them back when it is settled.
+///
+/// The earlier one is locked as well: whoever settles it then does so either before, and nothing
+/// is put off behind it, or afterwards, and finds the mail that it brings back.
 pub fn step_aside(tx: &mut Tx<'_>, lane: i64, now: Millis) -> Result<u64, DbError> {
-    let first = "(SELECT e.due_at FROM outbox e WHERE e.state = 'queued' AND e.lane = outbox.lane \
-         AND e.recipient_key = outbox.recipient_key ORDER BY e.id LIMIT 1)";
+    let first = |of: &str, what: &str| {
+        format!(
+            "(SELECT f.{what} FROM outbox f WHERE f.state = 'queued' AND f.lane = {of}.lane \
+               AND f.recipient_key = {of}.recipient_key ORDER BY f.id LIMIT 1)"
+        )
+    };
+    let (due, earlier) = (first("outbox", "due_at"), first("o", "id"));
     let lock = tx.dialect().skip_locked();
     tx.run(
         &format!(
-            "UPDATE outbox SET due_at = {first} WHERE id IN ({WINDOW}{lock}) AND {first} > $2"
+            "UPDATE outbox SET due_at = {due} WHERE id IN (\
+               SELECT o.id FROM outbox o, outbox e WHERE o.id IN ({WINDOW}) AND e.id = {earlier} \
+                 AND e.state = 'queued' AND e.due_at > $2{lock})"
         ),
         params![lane, now],
     )

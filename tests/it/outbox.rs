@@ -1,9 +1,11 @@
 //! The outbox: what happens to a mail between being written and being taken.
 
 use std::collections::BTreeSet;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use doorkey::clock::Millis;
+use doorkey::db::Tx;
 use doorkey::domain::entries::Visibility;
 use doorkey::domain::mails::{self, HandOver};
 use doorkey::domain::outbox::{self as outbox_desk, MailState, StoredMail};
@@ -11,6 +13,7 @@ use doorkey::domain::staff::{self, Role};
 use doorkey::error::Error;
 use doorkey::jobs;
 use doorkey::mail::outbox;
+use doorkey::store;
 use serde_json::json;
 
 use crate::support::smtp::{Smtp, Taken};
@@ -316,6 +319,63 @@ async fn only_who_holds_the_lease_settles() {
     assert!(app.act(move |tx, _, now| Ok(outbox::settle(tx, &settling, now)?)).await.unwrap());
     assert!(!app.act(move |tx, _, now| Ok(outbox::settle(tx, &second, now)?)).await.unwrap());
     assert_eq!(rows(&app).await[0].split(' ').next(), Some("sent"));
+}
+
+/// Two transactions of two processes at once: the first has done its part and is not committed
+/// while the second does its own, or waits for the first.
+async fn overlapping(
+    app: &TestApp,
+    mut first: impl FnMut(&mut Tx<'_>) -> Result<(), Error> + Send + 'static,
+    second: impl FnMut(&mut Tx<'_>) -> Result<(), Error> + Send + 'static,
+) {
+    let other = app.beside().await;
+    let (begun, has_begun) = mpsc::channel();
+    let (done, is_done) = mpsc::channel();
+    let ahead = app.db.write(move |tx| {
+        first(tx)?;
+        begun.send(()).unwrap();
+        // Whoever waits for this one is not done before it.
+        let _ = is_done.recv_timeout(Duration::from_millis(300));
+        Ok::<_, Error>(())
+    });
+    let behind = async {
+        tokio::task::spawn_blocking(move || has_begun.recv().unwrap()).await.unwrap();
+        let written = other.db.write(second).await;
+        let _ = done.send(());
+        written
+    };
+    let (ahead, behind) = tokio::join!(ahead, behind);
+    ahead.unwrap();
+    behind.unwrap();
+}
+
+#[tokio::test]
+async fn a_mail_that_steps_aside_while_the_one_before_it_is_settled_is_brought_back() {
+    for settles_first in [true, false] {
+        let app = TestApp::start().await;
+        let ticket = app.ticket(ALICE, "A broken camera").await;
+        app.note(&ticket.reference, "one", Visibility::Public).await.unwrap();
+        app.note(&ticket.reference, "two", Visibility::Public).await.unwrap();
+        let (under_way, now) = (claim(&app).await.unwrap().claimed, app.now());
+        let settle = move |tx: &mut Tx<'_>| {
+            assert!(outbox::settle(tx, &under_way, now)?);
+            Ok(())
+        };
+        let step_aside = move |tx: &mut Tx<'_>| {
+            store::outbox::step_aside(tx, NOTICES, now)?;
+            Ok(())
+        };
+        if settles_first {
+            overlapping(&app, settle, step_aside).await;
+        } else {
+            overlapping(&app, step_aside, settle).await;
+        }
+        assert!(
+            claim(&app).await.is_some(),
+            "settles first: {settles_first}, {:?}",
+            rows(&app).await
+        );
+    }
 }
 
 #[tokio::test]
