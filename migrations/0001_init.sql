@@ -201,6 +201,15 @@ CREATE TABLE saved_views (
   PRIMARY KEY (staff_id, name_key)
 );
 
+-- What staff write again and again, for everybody at the desk.
+CREATE TABLE answers (
+  id BIGINT PRIMARY KEY,
+  name_key TEXT NOT NULL UNIQUE,            -- the name without case: what makes it unique
+  name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+  body TEXT NOT NULL CHECK (length(body) BETWEEN 1 AND 5000),
+  updated_at BIGINT NOT NULL
+);
+
 -- How many tickets a customer has in each status: stored, never counted when a list is read.
 -- clustered
 CREATE TABLE ticket_counts (

@@ -6,6 +6,7 @@
 //! see is not found.
 
 pub mod access;
+pub mod answers;
 pub mod api_keys;
 pub mod backups;
 pub mod codes;

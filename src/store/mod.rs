@@ -4,6 +4,7 @@
 //! [`crate::db::Dialect`]. What a customer may see is decided here, in the query: an internal
 //! entry is never fetched for a customer.
 
+pub mod answers;
 pub mod api_keys;
 pub mod bulk;
 pub mod customers;

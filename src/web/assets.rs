@@ -44,10 +44,11 @@ const MODULES: [&str; 9] = [
 ];
 
 /// The desk's modules, likewise.
-const DESK_MODULES: [&str; 4] = [
+const DESK_MODULES: [&str; 5] = [
     include_str!("../../assets/portal/times.js"),
     include_str!("../../assets/admin/passkeys.js"),
     include_str!("../../assets/admin/new_ticket.js"),
+    include_str!("../../assets/admin/answers.js"),
     include_str!("../../assets/admin/main.js"),
 ];
 

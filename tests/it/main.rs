@@ -23,6 +23,7 @@ mod company_api;
 mod copy;
 mod customer_import;
 mod dashboard;
+mod desk_answers;
 mod desk_lists;
 mod desk_new_ticket;
 mod desk_search;

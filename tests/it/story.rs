@@ -16,7 +16,8 @@ use doorkey::domain::tickets::{self, Change, DeskQuery, ListFilter, NewTicket, S
 use doorkey::domain::transfer::{self, Assembler};
 use doorkey::domain::webhooks::{self, NewWebhook, WebhookChange};
 use doorkey::domain::{
-    Actor, api_keys, backups, codes, customers, dashboard, events, health, mails, saved_views,
+    Actor, answers, api_keys, backups, codes, customers, dashboard, events, health, mails,
+    saved_views,
 };
 use doorkey::error::Error;
 use doorkey::ids::{self, Reference, Token};
@@ -265,6 +266,10 @@ async fn searches_and_names(app: &TestApp) {
     }
     let staff = app.number("SELECT min(id) FROM staff").await;
     app.act(move |tx, _, now| {
+        let answer = answers::add(tx, "Power cut", "Hello {customer}", now)?.id;
+        answers::change(tx, answer, "After a power cut", "Hello {customer}", now)?;
+        assert_eq!(answers::list(tx)?.len(), 1);
+        answers::remove(tx, answer)?;
         saved_views::keep(tx, staff, "Mine", "assignee=me", now)?;
         assert_eq!(saved_views::list(tx, staff)?.len(), 1);
         saved_views::remove(tx, staff, "MINE")

@@ -13,7 +13,7 @@ use crate::domain::outbox::TicketMail;
 use crate::domain::page::{self, Page};
 use crate::domain::staff::Staff;
 use crate::domain::tickets::{Change, Status, Ticket, change, find, resolve, take};
-use crate::domain::{Actor, Rules};
+use crate::domain::{Actor, Rules, answers};
 use crate::error::Error;
 use crate::ids::Reference;
 use crate::store;
@@ -40,6 +40,8 @@ pub struct Work {
     pub mails: Vec<TicketMail>,
     /// Whom it can be given to.
     pub technicians: Vec<Staff>,
+    /// Ids and names of the saved answers.
+    pub answers: Vec<(i64, String)>,
 }
 
 /// What a page showed of a ticket when somebody began to write. Every change moves one of the two.
@@ -101,6 +103,7 @@ pub fn work(
         customer: customers::find(tx, ticket.customer.id)?,
         read_at: store::reads::find(tx, ticket.customer.id, ticket.id)?,
         mails: store::outbox_desk::of_ticket(tx, ticket.id, MAILS)?,
+        answers: answers::names(tx)?,
         earlier: entries.next,
         timeline,
         technicians,

@@ -30,6 +30,12 @@ pub const PLACES: &[Place] = &[
         icon: "M2 4.5h12v2.2a1.4 1.4 0 0 0 0 2.6v2.2H2V9.3a1.4 1.4 0 0 0 0-2.6zM9.5 4.5v7",
         for_admins: false,
     },
+    Place {
+        href: "/admin/answers",
+        label: "Saved Answers",
+        icon: "M2.5 3h11v8h-6l-3 2.5V11h-2zM5 6h6M5 8.3h4",
+        for_admins: false,
+    },
 ];
 
 /// The frame of one page.

@@ -5,6 +5,7 @@
 //! [`desk::Desk`] (or [`desk::AdminDesk`]) and, if something was typed, a [`form::Form`]; calls one
 //! function of the domain; and answers with a page or [`desk::go`].
 
+mod answers;
 pub mod dashboard;
 pub mod desk;
 pub mod form;
@@ -47,6 +48,7 @@ pub fn routes() -> Router<Shared> {
         .merge(several::routes())
         .merge(views::routes())
         .merge(new_ticket::routes())
+        .merge(answers::routes())
         // Mails and bookmarks may name what is not there: say so in the desk's frame.
         .route("/admin/{*rest}", any(|| async { Problem::not_found() }))
 }

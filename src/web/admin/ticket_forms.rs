@@ -30,6 +30,7 @@ pub(super) async fn note(desk: Desk, Segments(text): Segments<String>, form: For
     let visibility = fields.optional_word("visibility", &Visibility::ALL, Visibility::as_str);
     let visibility = visibility.unwrap_or(Visibility::Internal);
     let notify = fields.boolean("notify", false);
+    leave_choice(&mut fields);
     let (note, seen) = match fields.finish_with(|| seen.map(|seen| (body, seen))) {
         Ok((body, seen)) => (NewNote { body, visibility, notify }, seen),
         Err(error) => return again(&desk, &reference, form.refused(error)?, in_note).await,
@@ -110,6 +111,7 @@ pub(super) async fn resolution(desk: Desk, Segments(text): Segments<String>, for
     let seen = seen(&mut fields);
     let text = fields.text("text", text::RESOLUTION);
     let notify = fields.boolean("notify", false);
+    leave_choice(&mut fields);
     let step = fields.word("step", &Step::ALL, Step::as_str);
     let (step, seen) = match fields.finish_with(|| step.zip(seen)) {
         Ok(both) => both,
@@ -199,6 +201,11 @@ struct Preview<'a> {
     seen: Seen,
     mail: Option<Rendered>,
     reopens: bool,
+}
+
+/// A saved answer that was chosen and not put into the text: only its own button does that.
+fn leave_choice(fields: &mut Fields) {
+    fields.optional_string("answer");
 }
 
 /// Reads which state of the ticket the form was written on.

@@ -132,6 +132,13 @@ pub(super) async fn sign_in(browser: &Browser, doorkey: &Doorkey) {
     browser.see("Hello, Dana").await;
 }
 
+/// Fills the form on the page of saved answers, and sends it.
+pub(super) async fn save_answer(browser: &Browser, name: &str, text: &str) {
+    browser.fill("Name", name).await;
+    browser.fill("Text", text).await;
+    browser.press("Save Answer").await;
+}
+
 /// Ticks the boxes of all tickets of the list.
 pub(super) async fn choose_all(browser: &Browser) {
     let tick = "document.querySelectorAll('.pick input').forEach((it) => it.checked = true)";
@@ -180,6 +187,44 @@ async fn tickets_are_listed_changed_and_written_down_without_javascript() {
     browser.open(&doorkey.url("/admin/tickets?q=bell")).await;
     browser.follow("The bell is silent").await;
     browser.see_address("/admin/tickets/TKT-").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_answer_is_put_where_somebody_writes() {
+    let Some(browser) = &Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[]);
+    sign_in(browser, &doorkey).await;
+    browser.open(&doorkey.url("/admin/answers")).await;
+    save_answer(browser, "Power cut", "Hello {customer}, press 1.").await;
+    browser.see("Power cut").await;
+    let ticket = doorkey.program("admin").open_ticket("ana@example.com", "Dark", "All of it").await;
+    let page = doorkey.url(&format!("/admin/tickets/{ticket}"));
+    let choose = "for (const option of document.querySelectorAll('.saved option')) \
+         option.selected = option.textContent === 'Power cut'";
+    let filled = "Hello Ana Costa, press 1.";
+
+    browser.open(&page).await;
+    browser.fill("Note", "[] I looked.").await;
+    browser.evaluate("document.querySelector('#note').setSelectionRange(1, 1)").await;
+    browser.evaluate(choose).await;
+    browser.press("Insert into the note").await;
+    let wanted = format!("[{filled}] I looked.");
+    for _ in 0..100 {
+        if browser.value("Note").await == wanted {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(browser.value("Note").await, wanted, "at the caret, without a new page");
+
+    browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+    browser.open(&page).await;
+    browser.fill("Note", "I looked.").await;
+    browser.evaluate(choose).await;
+    browser.press("Insert into the note").await;
+    browser.see("Add a note").await;
+    assert_eq!(browser.value("Note").await, format!("I looked.\n\n{filled}"));
+    browser.assert_quiet().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -223,6 +223,38 @@ async fn the_desks_lists_are_accessible() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_at_the_desk_is_accessible() {
+    let Some(browser) = &Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[]);
+    let program = doorkey.program("admin");
+    super::desk::sign_in(browser, &doorkey).await;
+    browser.open(&doorkey.url("/admin/answers")).await;
+    look_at(browser, "desk-answers-empty").await;
+    super::desk::save_answer(browser, "Power cut", "Hello {custommer}").await;
+    browser.see("There is no placeholder").await;
+    look_at(browser, "desk-answers-problem").await;
+    super::desk::save_answer(browser, "Power cut", "Hello {customer}, press 1.").await;
+    browser.see("Hello {customer}, press 1.").await;
+    look_at(browser, "desk-answers").await;
+    browser.follow("Power cut").await;
+    browser.see("What was sent with it before stays as it is.").await;
+    look_at(browser, "desk-answer").await;
+
+    let reference = program.open_ticket(ANA, SUBJECT, DESCRIPTION).await;
+    program.note(&reference, "We bring a keypad on Thursday.").await;
+    browser.open(&doorkey.url(&format!("/admin/tickets/{reference}"))).await;
+    browser.see("Only colleagues see it").await;
+    look_at(browser, "desk-ticket").await;
+    browser.fill("How was it resolved?", "The keypad was replaced.").await;
+    browser.press("Preview…").await;
+    browser.see("Resolve this ticket?").await;
+    look_at(browser, "desk-preview").await;
+    browser.press("Resolve and Send Mail").await;
+    browser.see("Reopen and Start Work").await;
+    look_at(browser, "desk-ticket-resolved").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_first_visit_is_light() {
     let Some(browser) = Browser::start().await else { return };
     let doorkey = Doorkey::start(&[]);
