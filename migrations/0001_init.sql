@@ -413,6 +413,28 @@ CREATE INDEX deliveries_due ON deliveries (webhook_id, due_at, id) WHERE state =
 CREATE INDEX deliveries_of_webhook ON deliveries (webhook_id, id DESC);
 CREATE INDEX deliveries_settled ON deliveries (settled_at) WHERE settled_at IS NOT NULL;
 
+-- What was done that no timeline tells: who changed what, when, and from where. A row stays as it was
+-- written: triggers (0003_audit) refuse everything but taking a person's words out of it. Ids grow with time.
+CREATE TABLE audit (
+  id BIGINT PRIMARY KEY,
+  at BIGINT NOT NULL,
+  action TEXT NOT NULL CHECK (length(action) BETWEEN 1 AND 50),   -- a word of src/domain/audit.rs
+  by_kind TEXT NOT NULL CHECK (by_kind IN ('staff', 'program', 'customer', 'operator', 'system')),
+  by_id BIGINT NOT NULL,                    -- 0: operator and system have none
+  by_name TEXT NOT NULL CHECK (length(by_name) <= 300),           -- as they were called then
+  subject_kind TEXT NOT NULL CHECK (length(subject_kind) BETWEEN 1 AND 50),
+  subject_id BIGINT NOT NULL,               -- 0: it has none
+  subject TEXT NOT NULL CHECK (length(subject) <= 300),           -- what it was called then
+  subject_key TEXT NOT NULL,                -- the same, folded: to be found by
+  details TEXT NOT NULL,                    -- JSON: {"name": {"from": …, "to": …}, "role": …}; never a secret
+  network TEXT NOT NULL CHECK (length(network) <= 100),           -- roughly where from; empty if from no network
+  cause TEXT                                -- the id of the HTTP request, as the log has it
+);
+CREATE INDEX audit_by_person ON audit (by_kind, by_id, id DESC);
+CREATE INDEX audit_by_action ON audit (action, id DESC);
+CREATE INDEX audit_by_subject ON audit (subject_kind, subject_id, id DESC);
+CREATE INDEX audit_by_subject_words ON audit (subject_key, id DESC);
+
 -- What was imported from elsewhere: where it came from and what it became, so that a file can be
 -- imported again.
 -- clustered

@@ -37,6 +37,7 @@ use clap::{Parser, Subcommand};
 use rustix::fs::Mode;
 
 use crate::app::{App, StartError};
+use crate::cause;
 use crate::clock::{Clock, Millis};
 use crate::config::{Config, ConfigError, Flags};
 use crate::db::{DbError, Tx};
@@ -252,7 +253,10 @@ fn start(cli: Cli) -> Result<(), CliError> {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     logs::begin(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(cli.command.run(config));
+    let serves = matches!(cli.command, Command::Serve(_) | Command::Demo(_));
+    let work = cli.command.run(config);
+    let result =
+        runtime.block_on(async { if serves { work.await } else { cause::typed(work).await } });
     // A read that hangs must not hold the end up.
     runtime.shutdown_background();
     result

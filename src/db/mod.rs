@@ -231,7 +231,7 @@ impl Db {
         let begun = Instant::now();
         let cause = cause::current();
         let work = move |tx: &mut Tx<'_>| {
-            tx.set_cause(cause.clone());
+            tx.caused_by(cause.clone());
             work(tx)
         };
         let result = match &self.0 {

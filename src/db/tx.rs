@@ -8,6 +8,7 @@ use super::dialect::{Dialect, Engine};
 use super::error::{Again, Failure};
 use super::slow::Slow;
 use super::{DbError, FromRow, Value, postgres, sqlite};
+use crate::cause::Cause;
 
 /// A transaction in progress. It ends with the closure that was given it.
 ///
@@ -17,7 +18,7 @@ use super::{DbError, FromRow, Value, postgres, sqlite};
 pub struct Tx<'a> {
     link: Link<'a>,
     failure: Option<Failure>,
-    cause: Option<Arc<str>>,
+    cause: Cause,
 }
 
 /// The connection below.
@@ -29,12 +30,27 @@ pub(super) enum Link<'a> {
 impl<'a> Tx<'a> {
     /// The id of the request that this is done for, if it is for one.
     pub fn cause(&self) -> Option<Arc<str>> {
-        self.cause.clone()
+        self.cause.request.clone()
+    }
+
+    /// Roughly where that request came from, in words.
+    pub fn network(&self) -> Option<Arc<str>> {
+        self.cause.network.clone()
+    }
+
+    /// Whether this is done for a command that somebody typed on the machine.
+    pub fn is_typed(&self) -> bool {
+        self.cause.is_typed
     }
 
     /// Says which request the rest of this transaction is done for: one that came earlier, and
     /// whose work was put off.
-    pub fn set_cause(&mut self, cause: Option<Arc<str>>) {
+    pub fn set_cause(&mut self, request: Option<Arc<str>>) {
+        self.cause = Cause { request, ..Cause::default() };
+    }
+
+    /// Says what all of this transaction is done for.
+    pub(super) fn caused_by(&mut self, cause: Cause) {
         self.cause = cause;
     }
 
@@ -174,7 +190,7 @@ pub(super) fn attempt<T, E: From<DbError>>(
     link: Link<'_>,
     work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
 ) -> Attempt<T, E> {
-    let mut tx = Tx { link, failure: None, cause: None };
+    let mut tx = Tx { link, failure: None, cause: Cause::default() };
     let result = catch_unwind(AssertUnwindSafe(|| work(&mut tx)));
     let again = tx.failure.as_ref().and_then(|failure| failure.again);
     match (result, tx.failure) {

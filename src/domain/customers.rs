@@ -2,6 +2,7 @@
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::email::Email;
 use crate::domain::events::{self, Changes};
 use crate::domain::page::{self, Page};
@@ -174,6 +175,7 @@ pub fn change(
         customer.active = active;
     }
     if !changes.is_empty() {
+        write_down(tx, actor, &customer, &changes, now)?;
         events::customer_changed(tx, &customer, actor, changes, now)?;
     }
     store::customers::update(tx, &customer)?;
@@ -184,6 +186,26 @@ pub fn change(
         links::revoke_all(tx, actor, id, now)?;
     }
     Ok(customer)
+}
+
+/// Tells the audit log what changed: that they may come in or not is an act of its own.
+fn write_down(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    customer: &Customer,
+    changes: &Changes,
+    now: Millis,
+) -> Result<(), Error> {
+    let (subject, mut details) = (Subject::customer(customer), Details::of(changes));
+    if details.0.remove("active").is_some() {
+        let action =
+            if customer.active { Action::CustomerEnabled } else { Action::CustomerDisabled };
+        audit::record(tx, actor, action, &subject, Details::none(), now)?;
+    }
+    if details.is_empty() {
+        return Ok(());
+    }
+    audit::record(tx, actor, Action::CustomerEdited, &subject, details, now)
 }
 
 /// Customers, the newest first; those that have all words of `query` in their address, name,

@@ -155,6 +155,11 @@ impl Changes {
         self.0.is_empty()
     }
 
+    /// Each field that changed, with `from` and `to`.
+    pub(in crate::domain) fn map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
     fn text(self) -> String {
         Value::Object(self.0).to_string()
     }

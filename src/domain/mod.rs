@@ -8,6 +8,7 @@
 pub mod access;
 pub mod answers;
 pub mod api_keys;
+pub mod audit;
 pub mod backups;
 pub mod codes;
 pub mod customer_import;

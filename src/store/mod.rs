@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod api_keys;
+pub mod audit;
 pub mod bulk;
 pub mod customers;
 pub mod deliveries;

@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
+use ipnet::IpNet;
 
 use super::cookies::Cookie;
 use super::health::Watch;
@@ -48,6 +49,13 @@ pub struct RequestId(pub Arc<str>);
 pub struct NetworkKey(Vec<u8>);
 
 impl NetworkKey {
+    /// Where a request comes from: its peer, or what the `trusted` proxies say.
+    pub fn of_request(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+        let stranger = Peer::Address(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let peer = extensions.get::<Peer>().copied().unwrap_or(stranger);
+        Self::of(proxies::client(peer, headers, trusted))
+    }
+
     /// The network of `address`.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
@@ -114,15 +122,14 @@ impl FromRequestParts<Shared> for Ctx {
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
         let Shared { app, site, .. } = shared;
         let request_id = parts.extensions.get::<RequestId>().cloned();
-        let stranger = Peer::Address(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let peer = parts.extensions.get::<Peer>().copied().unwrap_or(stranger);
-        let client = proxies::client(peer, &parts.headers, &app.config.server.trusted_proxies);
+        let trusted = &app.config.server.trusted_proxies;
+        let network = NetworkKey::of_request(&parts.extensions, &parts.headers, trusted);
         Ok(Self {
             app: Arc::clone(app),
             site: Arc::clone(site),
             request_id: request_id.unwrap_or_else(|| RequestId(ids::word().into())),
             now: app.clock.now(),
-            network: NetworkKey::of(client),
+            network,
             headers: parts.headers.clone(),
         })
     }

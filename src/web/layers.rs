@@ -20,10 +20,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
+use ipnet::IpNet;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::ctx::RequestId;
+use super::ctx::{NetworkKey, RequestId};
 use super::hub::ErrorPage;
 use super::problem::{Problem, ROOM_RETRY};
 use super::server::Limits;
@@ -84,18 +85,21 @@ struct Layers {
     site: Arc<Site>,
     limits: Limits,
     headers: Arc<[(HeaderName, HeaderValue)]>,
+    trusted: Vec<IpNet>,
     room: Semaphore,
 }
 
-/// Puts the layers around every route and fallback of `router`.
+/// Puts the layers around every route and fallback of `router`; what the `trusted` proxies say of where
+/// a request comes from is believed.
 pub fn wrap(
     router: Router,
     site: Arc<Site>,
     limits: Limits,
     headers: Arc<[(HeaderName, HeaderValue)]>,
+    trusted: Vec<IpNet>,
 ) -> Router {
     let room = Semaphore::new(limits.requests);
-    let layers = Arc::new(Layers { site, limits, headers, room });
+    let layers = Arc::new(Layers { site, limits, headers, trusted, room });
     router.layer(from_fn_with_state(layers, pass))
 }
 
@@ -107,7 +111,9 @@ async fn pass(State(layers): State<Arc<Layers>>, mut request: Request, next: Nex
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let for_program = is_program(&request);
-    let outcome = caused_by(Arc::clone(&id.0), layers.admit(request, next)).await;
+    let (extensions, headers) = (request.extensions(), request.headers());
+    let network = NetworkKey::of_request(extensions, headers, &layers.trusted).coarse().into();
+    let outcome = caused_by(Arc::clone(&id.0), network, layers.admit(request, next)).await;
     let mut response = layers.word(outcome, for_program, &id);
     layers.dress(response.headers_mut(), &id);
     let (route, status) = (route.as_ref().map_or("-", MatchedPath::as_str), response.status());

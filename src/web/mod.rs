@@ -57,7 +57,8 @@ pub fn edge(app: Arc<App>, limits: Limits) -> Edge {
 /// The same for other routes, for tests of what every route can rely on.
 pub fn edge_with(routes: Router<Shared>, app: Arc<App>, limits: Limits) -> Edge {
     let headers = layers::security_headers(app.config.server.public_url.is_https());
-    let uncounted = places::uncounted(&app.config.server.trusted_proxies);
+    let trusted = app.config.server.trusted_proxies.clone();
+    let uncounted = places::uncounted(&trusted);
     let limits = counted(&app, limits);
     let site = Arc::new(Site::new(app.config.brand.clone()));
     let shared = Shared { app, site: Arc::clone(&site), watch: Arc::default() };
@@ -66,7 +67,7 @@ pub fn edge_with(routes: Router<Shared>, app: Arc<App>, limits: Limits) -> Edge 
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(shared.clone())
         .layer(from_fn_with_state(shared, admin::guard::guard));
-    let router = layers::wrap(router, site, limits, Arc::clone(&headers));
+    let router = layers::wrap(router, site, limits, Arc::clone(&headers), trusted);
     Edge { router, limits, headers, uncounted, tls: None }
 }
 

@@ -37,8 +37,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "app", "tls", "domain", "mail", "hooks", "jobs", "web", "db", "clock", "ids", "error",
-            "config",
+            "app", "tls", "domain", "mail", "hooks", "jobs", "web", "db", "cause", "clock", "ids",
+            "error", "config",
         ],
     ),
 ];

@@ -14,6 +14,7 @@
 )]
 
 mod arch;
+mod audit;
 mod backups;
 mod bad_input;
 mod browser;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use doorkey::domain::audit::{self, Action, ByKind, Details, Subject};
 use doorkey::domain::customers::{Customer, CustomerChange};
 use doorkey::domain::entries::Visibility;
 use doorkey::domain::histories::{self, History, Moment};
@@ -34,6 +35,7 @@ async fn one_story_runs_every_statement_of_the_store() {
     trace::record();
     let app = TestApp::start().await;
     people_arrive(&app).await;
+    the_log_is_read(&app).await;
     a_customer_comes_in(&app).await;
     staff_come_in(&app).await;
     a_ticket_lives(&app).await;
@@ -105,6 +107,26 @@ async fn people_arrive(app: &TestApp) {
     assert_eq!(known.unwrap(), alice);
     let listed = app.db.read(|tx| customers::list(tx, "ALICE exam", None, 10)).await.unwrap();
     assert_eq!(listed.items, [alice]);
+}
+
+async fn the_log_is_read(app: &TestApp) {
+    let subject = Subject::new("mail", 7, ALICE);
+    app.act(move |tx, _, now| {
+        audit::record(tx, &somebody(), Action::MailRetried, &subject, Details::none(), now)
+    })
+    .await
+    .unwrap();
+    let all = audit::Query { limit: 10, ..audit::Query::default() };
+    for query in [
+        audit::Query { by: Some((ByKind::Staff, Some(1))), ..all.clone() },
+        audit::Query { action: Some(Action::MailRetried), ..all.clone() },
+        audit::Query { about: Some(ALICE.into()), ..all.clone() },
+        all,
+    ] {
+        let found = app.db.read(move |tx| audit::list(tx, &query)).await.unwrap();
+        assert_eq!(found.items[0].subject.words, ALICE);
+    }
+    app.act(|tx, _, _| audit::forget(tx, "staff", 1, ALICE)).await.unwrap();
 }
 
 async fn a_customer_comes_in(app: &TestApp) {

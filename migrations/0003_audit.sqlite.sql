@@ -1,0 +1,16 @@
+-- The audit log only grows. The words of a person who is forgotten may be taken out of it, and are
+-- never replaced by others.
+CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN
+  SELECT RAISE(ABORT, 'the audit log only grows');
+END;
+CREATE TRIGGER audit_facts_stay BEFORE UPDATE OF
+  id, at, action, by_kind, by_id, subject_kind, subject_id, network, cause ON audit
+BEGIN
+  SELECT RAISE(ABORT, 'a line of the audit log is not changed');
+END;
+CREATE TRIGGER audit_words_stay BEFORE UPDATE OF by_name, subject, subject_key, details ON audit
+WHEN new.by_name NOT IN ('', old.by_name) OR new.subject NOT IN ('', old.subject)
+  OR new.subject_key NOT IN ('', old.subject_key) OR new.details NOT IN ('{}', old.details)
+BEGIN
+  SELECT RAISE(ABORT, 'words of the audit log are taken out, never replaced');
+END;
