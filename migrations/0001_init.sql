@@ -28,10 +28,12 @@ CREATE TABLE customers (
   notes TEXT NOT NULL CHECK (length(notes) <= 5000),  -- staff only
   active BOOLEAN NOT NULL,
   created_at BIGINT NOT NULL,
-  search TEXT NOT NULL                      -- folded e-mail, name, company and phone
+  search TEXT NOT NULL,                     -- folded e-mail, name, company and phone
+  erased_at BIGINT                          -- since when nothing here tells who this was
 );
 
 CREATE INDEX customers_by_name ON customers (name_key, id);
+CREATE INDEX customers_by_active ON customers (active, id DESC);
 
 CREATE TABLE staff (
   id BIGINT PRIMARY KEY,
@@ -258,6 +260,7 @@ CREATE TABLE links (
   customer_id BIGINT NOT NULL REFERENCES customers (id),
   ticket_id BIGINT REFERENCES tickets (id), -- the ticket it was mailed for
   reason TEXT NOT NULL CHECK (reason IN ('requested', 'ticket_mail', 'staff', 'api')),
+  issued_by TEXT,                           -- who made it by hand, in words
   issued_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
   last_used_at BIGINT,
@@ -327,6 +330,7 @@ CREATE INDEX outbox_due ON outbox (lane, due_at, id) WHERE state = 'queued';
 CREATE INDEX outbox_order ON outbox (recipient_key, lane, id) WHERE state = 'queued';
 CREATE INDEX outbox_by_state ON outbox (state, id DESC);
 CREATE INDEX outbox_of_ticket ON outbox (ticket_id, id DESC) WHERE ticket_id IS NOT NULL;
+CREATE INDEX outbox_of_customer ON outbox (customer_id, id DESC) WHERE customer_id IS NOT NULL;
 CREATE INDEX outbox_failed_texts ON outbox (settled_at) WHERE state = 'failed' AND content IS NOT NULL;
 
 -- Requests that may come twice: the key, what was asked, and what came of it.

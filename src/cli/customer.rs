@@ -101,7 +101,7 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
 
 async fn add(args: &Add, json: bool, config: Config) -> Result<(), CliError> {
     let new = args.read()?;
-    let added = super::write(config, move |tx, _, now| Ok(customers::add(tx, &new, now)?));
+    let added = super::write(config, move |tx, _, now| Ok(customers::add(tx, &Actor::System, &new, now)?));
     let customer = added.await?;
     let words = format!("{} is a customer.", customer.email);
     output::answer(json, &CustomerJson::from(customer), &words)
@@ -130,7 +130,7 @@ async fn link(args: &Link, json: bool, config: Config) -> Result<(), CliError> {
     let made = super::write(config, move |tx, rules, now| {
         let id = find(tx, &email)?.id;
         let (link, token) =
-            links::issue_by_hand(tx, rules, id, ticket.as_ref(), Reason::Staff, now)?;
+            links::issue_by_hand(tx, rules, &Actor::System, (id, ticket.as_ref()), Reason::Staff, now)?;
         let url = links::url(&public_url, ticket.as_ref(), &token);
         Ok(IssuedLink { id: link.id.to_string(), url, expires_at: link.expires_at.rfc3339() })
     });

@@ -27,7 +27,7 @@ use crate::config::{Brand, Config, Database, Flags, Listen, Mail, PublicUrl, Sec
 use crate::domain::customers;
 use crate::domain::email::Email;
 use crate::domain::links::{self, Reason};
-use crate::domain::{staff, staff_sign_ins};
+use crate::domain::{Actor, staff, staff_sign_ins};
 use crate::error::Error;
 
 /// Who to sign in as, and what there is to see.
@@ -152,7 +152,7 @@ async fn ready_link(app: &App) -> Result<String, Error> {
     let email = Email::parse("email", READY)?;
     let issue = move |tx: &mut crate::db::Tx<'_>| {
         let customer = customers::find_by_email(tx, &email)?;
-        links::issue_by_hand(tx, &rules, customer.id, None, Reason::Staff, now)
+        links::issue_by_hand(tx, &rules, &Actor::System, (customer.id, None), Reason::Staff, now)
     };
     let (_, token) = app.db.write(issue).await?;
     Ok(links::url(app.config.server.public_url.as_str(), None, &token))

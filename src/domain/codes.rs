@@ -71,7 +71,7 @@ pub fn redeem(
         return Ok(Outcome::Refused);
     }
     store::link_requests::set_used(tx, state.id, now)?;
-    let (link, token) = links::issue(tx, rules, customer_id, None, Reason::Requested, now)?;
+    let (link, token) = links::issue(tx, rules, customer_id, None, (Reason::Requested, None), now)?;
     Ok(Outcome::Opened(token, link.expires_at))
 }
 

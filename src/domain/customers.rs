@@ -29,9 +29,20 @@ pub struct Customer {
     pub active: bool,
     /// When they were added.
     pub created_at: Millis,
+    /// Since when nothing here tells any more who they were.
+    pub erased_at: Option<Millis>,
 }
 
 impl Customer {
+    /// What they are called on a page: their name, or else their address.
+    pub fn called(&self) -> &str {
+        match self {
+            Self { erased_at: Some(_), .. } => "Erased customer",
+            Self { name, email, .. } if name.is_empty() => email.as_str(),
+            Self { name, .. } => name,
+        }
+    }
+
     /// The name as a search compares it.
     pub fn name_key(&self) -> String {
         text::fold(self.name.trim())
@@ -86,7 +97,12 @@ pub struct CustomerChange {
 ///
 /// # Errors
 /// [`Error::Invalid`] naming `email` if the address has a customer already.
-pub fn add(tx: &mut Tx<'_>, new: &NewCustomer, now: Millis) -> Result<Customer, Error> {
+pub fn add(
+    tx: &mut Tx<'_>,
+    _actor: &Actor,
+    new: &NewCustomer,
+    now: Millis,
+) -> Result<Customer, Error> {
     let customer = row(new, now);
     if store::customers::insert(tx, &customer)? {
         events::customer_created(tx, &customer)?;
@@ -135,6 +151,7 @@ pub(in crate::domain) fn row(new: &NewCustomer, now: Millis) -> Customer {
         notes: new.notes.clone(),
         active: true,
         created_at: now,
+        erased_at: None,
     }
 }
 
@@ -158,6 +175,9 @@ pub fn change(
     now: Millis,
 ) -> Result<Customer, Error> {
     let mut customer = store::customers::take(tx, id)?.ok_or(Error::NotFound)?;
+    if customer.erased_at.is_some() {
+        return Err(erased());
+    }
     let called = customer.search_text();
     let mut changes = Changes::default();
     let mut replace = |field, old: &mut String, new: Option<String>| {
@@ -206,6 +226,12 @@ fn write_down(
         return Ok(());
     }
     audit::record(tx, actor, Action::CustomerEdited, &subject, details, now)
+}
+
+/// Nothing is known of this customer any more, and nothing new is to be.
+fn erased() -> Error {
+    let message = "This customer’s data was erased, so nothing about them can be changed.";
+    FieldError::new("customer", FieldCode::UnknownValue, message).into()
 }
 
 /// Customers, the newest first; those that have all words of `query` in their address, name,

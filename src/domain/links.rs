@@ -62,6 +62,8 @@ pub struct Link {
     pub ticket_id: Option<i64>,
     /// How it came to be issued.
     pub reason: Reason,
+    /// Who made it by hand, in words.
+    pub issued_by: Option<String>,
     /// When.
     pub issued_at: Millis,
     /// Until when it works.
@@ -74,6 +76,15 @@ pub struct Link {
     pub revoked_at: Option<Millis>,
     /// Who revoked it, in words.
     pub revoked_by: Option<String>,
+}
+
+/// A link of a customer, as staff see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerLink {
+    /// The link.
+    pub link: Link,
+    /// The ticket it leads to.
+    pub reference: Option<Reference>,
 }
 
 /// The address of the portal, or of a ticket in it, opened by `token`. The token stands in the
@@ -92,7 +103,7 @@ pub(in crate::domain) fn issue(
     rules: &Rules,
     customer_id: i64,
     ticket_id: Option<i64>,
-    reason: Reason,
+    (reason, issued_by): (Reason, Option<String>),
     now: Millis,
 ) -> Result<(Link, Token), Error> {
     let token = Token::random();
@@ -101,6 +112,7 @@ pub(in crate::domain) fn issue(
         customer_id,
         ticket_id,
         reason,
+        issued_by,
         issued_at: now,
         expires_at: now.plus(rules.link_ttl),
         last_used_at: None,
@@ -120,8 +132,8 @@ pub(in crate::domain) fn issue(
 pub fn issue_by_hand(
     tx: &mut Tx<'_>,
     rules: &Rules,
-    customer_id: i64,
-    reference: Option<&Reference>,
+    actor: &Actor,
+    (customer_id, reference): (i64, Option<&Reference>),
     reason: Reason,
     now: Millis,
 ) -> Result<(Link, Token), Error> {
@@ -130,7 +142,7 @@ pub fn issue_by_hand(
         Some(reference) => Some(ticket_of(tx, customer_id, reference)?),
         None => None,
     };
-    issue(tx, rules, customer_id, ticket_id, reason, now)
+    issue(tx, rules, customer_id, ticket_id, (reason, Some(in_words(actor))), now)
 }
 
 /// Mails a customer a new link to a ticket of theirs, because somebody of staff sends it.
@@ -147,6 +159,20 @@ pub fn send_by_hand(
     let ticket = tickets::find(tx, actor, reference)?;
     let customer = active(tx, ticket.customer.id)?;
     mails::portal_link(tx, &customer, Some(reference), None, now)
+}
+
+/// Mails a customer a new link to their portal, because somebody of staff sends it.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Invalid`] naming `customer` if they are inactive.
+pub fn send_to(
+    tx: &mut Tx<'_>,
+    _actor: &Actor,
+    customer_id: i64,
+    now: Millis,
+) -> Result<(), Error> {
+    let customer = active(tx, customer_id)?;
+    mails::portal_link(tx, &customer, None, None, now)
 }
 
 /// The customer, if they may have a link.

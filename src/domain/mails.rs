@@ -283,7 +283,8 @@ pub fn hand_over(
             None if claimed.kind == PORTAL_LINK => Reason::Staff,
             None => Reason::TicketMail,
         };
-        let (link, token) = links::issue(tx, rules, customer_id, claimed.ticket_id, reason, now)?;
+        let (link, token) =
+            links::issue(tx, rules, customer_id, claimed.ticket_id, (reason, None), now)?;
         store::outbox::set_link(tx, claimed.id, link.id)?;
         let code = match claimed.request_id {
             Some(request_id) => Some(codes::mint(tx, key, request_id, now)?),

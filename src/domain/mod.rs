@@ -11,6 +11,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod backups;
 pub mod codes;
+pub mod customer_desk;
 pub mod customer_import;
 pub mod customers;
 pub mod dashboard;

@@ -80,7 +80,7 @@ pub struct StoredMail {
     pub has_text: bool,
 }
 
-/// A mail about a ticket.
+/// A mail about a ticket, or to a customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TicketMail {
     /// The mail.

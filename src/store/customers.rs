@@ -5,7 +5,7 @@ use crate::domain::customers::Customer;
 use crate::domain::email::Email;
 use crate::params;
 
-const COLUMNS: &str = "id, email, name, phone, company, notes, active, created_at";
+const COLUMNS: &str = "id, email, name, phone, company, notes, active, created_at, erased_at";
 
 impl FromRow for Customer {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
@@ -18,6 +18,7 @@ impl FromRow for Customer {
             notes: row.get(5)?,
             active: row.get(6)?,
             created_at: row.get(7)?,
+            erased_at: row.get(8)?,
         })
     }
 }
@@ -119,4 +120,50 @@ pub fn list(
     }
     sql.push_str(" ORDER BY id DESC LIMIT $2");
     tx.rows(&sql, &values)
+}
+
+/// The oldest of the `count` newest customers before `before`, of those who are active or not if that
+/// is asked for, and how many they are.
+pub fn window(
+    tx: &mut Tx<'_>,
+    active: Option<bool>,
+    before: i64,
+    count: i64,
+) -> Result<(Option<i64>, i64), DbError> {
+    let mut values: Vec<Value<'_>> = vec![before.into(), count.into()];
+    let only = only(active, &mut values);
+    tx.one(
+        &format!(
+            "SELECT min(id), count(*) FROM (SELECT id FROM customers WHERE id < $1{only} \
+             ORDER BY id DESC LIMIT $2) AS newest"
+        ),
+        &values,
+    )
+}
+
+/// Customers from `from` on and before `before`, the newest first, who hold every one of the folded
+/// `words`; active or not if that is asked for.
+pub fn between(
+    tx: &mut Tx<'_>,
+    words: &[String],
+    active: Option<bool>,
+    (from, before): (i64, i64),
+    limit: i64,
+) -> Result<Vec<Customer>, DbError> {
+    let patterns: Vec<String> = words.iter().map(|word| super::containing(word)).collect();
+    let mut values: Vec<Value<'_>> = vec![from.into(), before.into(), limit.into()];
+    let only = only(active, &mut values);
+    let mut sql = format!("SELECT {COLUMNS} FROM customers WHERE id >= $1 AND id < $2{only}");
+    for pattern in &patterns {
+        values.push(pattern.into());
+        sql.push_str(&format!(" AND search LIKE ${} ESCAPE '\\'", values.len()));
+    }
+    sql.push_str(" ORDER BY id DESC LIMIT $3");
+    tx.rows(&sql, &values)
+}
+
+fn only(active: Option<bool>, values: &mut Vec<Value<'_>>) -> String {
+    let Some(active) = active else { return String::new() };
+    values.push(active.into());
+    format!(" AND active = ${}", values.len())
 }

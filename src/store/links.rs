@@ -3,12 +3,12 @@
 use crate::clock::Millis;
 use crate::db::{DbError, FromRow, Row, Tx};
 use crate::domain::email::Email;
-use crate::domain::links::{Link, Reason};
+use crate::domain::links::{CustomerLink, Link, Reason};
 use crate::ids::TokenHash;
 use crate::params;
 
-const COLUMNS: &str = "id, customer_id, ticket_id, reason, issued_at, expires_at, last_used_at, \
-     use_count, revoked_at, revoked_by";
+const COLUMNS: &str = "l.id, l.customer_id, l.ticket_id, l.reason, l.issued_at, l.expires_at, \
+     l.last_used_at, l.use_count, l.revoked_at, l.revoked_by, l.issued_by";
 
 impl FromRow for Link {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
@@ -25,7 +25,16 @@ impl FromRow for Link {
             use_count: row.get(7)?,
             revoked_at: row.get(8)?,
             revoked_by: row.get(9)?,
+            issued_by: row.get(10)?,
         })
+    }
+}
+
+impl FromRow for CustomerLink {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        let reference: Option<String> = row.get(11)?;
+        let reference = reference.as_deref().map(super::tickets::reference).transpose()?;
+        Ok(Self { link: Link::from_row(row)?, reference })
     }
 }
 
@@ -64,8 +73,8 @@ impl FromRow for Opening {
 /// Adds a row.
 pub fn insert(tx: &mut Tx<'_>, link: &Link, hash: TokenHash) -> Result<(), DbError> {
     tx.run(
-        "INSERT INTO links (id, token_hash, customer_id, ticket_id, reason, issued_at, expires_at, use_count) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
+        "INSERT INTO links (id, token_hash, customer_id, ticket_id, reason, issued_at, expires_at, use_count, \
+           issued_by) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)",
         params![
             link.id,
             &hash.0,
@@ -73,7 +82,8 @@ pub fn insert(tx: &mut Tx<'_>, link: &Link, hash: TokenHash) -> Result<(), DbErr
             link.ticket_id,
             link.reason.as_str(),
             link.issued_at,
-            link.expires_at
+            link.expires_at,
+            link.issued_by.as_deref()
         ],
     )?;
     Ok(())
@@ -97,7 +107,24 @@ pub fn of_customer(
 ) -> Result<Vec<Link>, DbError> {
     tx.rows(
         &format!(
-            "SELECT {COLUMNS} FROM links WHERE customer_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+            "SELECT {COLUMNS} FROM links l WHERE l.customer_id = $1 AND l.id < $2 \
+             ORDER BY l.id DESC LIMIT $3"
+        ),
+        params![customer_id, before.unwrap_or(i64::MAX), limit],
+    )
+}
+
+/// The same, each with the reference of the ticket it leads to.
+pub fn of_customer_with_tickets(
+    tx: &mut Tx<'_>,
+    customer_id: i64,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<CustomerLink>, DbError> {
+    tx.rows(
+        &format!(
+            "SELECT {COLUMNS}, t.reference FROM links l LEFT JOIN tickets t ON t.id = l.ticket_id \
+             WHERE l.customer_id = $1 AND l.id < $2 ORDER BY l.id DESC LIMIT $3"
         ),
         params![customer_id, before.unwrap_or(i64::MAX), limit],
     )

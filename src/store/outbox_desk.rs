@@ -65,6 +65,22 @@ pub fn of_ticket(tx: &mut Tx<'_>, ticket_id: i64, limit: i64) -> Result<Vec<Tick
     )
 }
 
+/// The mails for a customer, the newest first, before `before`.
+pub fn of_customer(
+    tx: &mut Tx<'_>,
+    customer_id: i64,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<TicketMail>, DbError> {
+    tx.rows(
+        &format!(
+            "SELECT {COLUMNS}, l.last_used_at FROM {TABLES} LEFT JOIN links l ON l.id = o.link_id \
+             WHERE o.customer_id = $1 AND o.id < $2 ORDER BY o.id DESC LIMIT $3"
+        ),
+        params![customer_id, before.unwrap_or(i64::MAX), limit],
+    )
+}
+
 /// One mail.
 pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<StoredMail>, DbError> {
     tx.row(&format!("SELECT {COLUMNS} FROM {TABLES} WHERE o.id = $1"), params![id])

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use doorkey::domain::Actor;
 use doorkey::domain::entries::Visibility;
 use doorkey::domain::links;
 use doorkey::ids::Token;
@@ -187,7 +188,7 @@ async fn an_inactive_customer_is_out_at_once_and_comes_back_with_a_new_link() {
     assert_eq!(settled, [("failed".to_owned(), "the customer is inactive".to_owned())]);
     let refused = app
         .act(move |tx, rules, now| {
-            links::issue_by_hand(tx, rules, row.id, None, links::Reason::Staff, now)
+            links::issue_by_hand(tx, rules, &Actor::System, (row.id, None), links::Reason::Staff, now)
         })
         .await;
     assert!(refused.is_err());

@@ -25,6 +25,7 @@ mod copy;
 mod customer_import;
 mod dashboard;
 mod desk_answers;
+mod desk_customers;
 mod desk_lists;
 mod desk_new_ticket;
 mod desk_search;

@@ -291,6 +291,15 @@ const DESK: &[Row] = &[
     ("GET", "/admin/tickets/new", &[], 200, 200),
     ("POST", "/admin/tickets/new", &[("subject", "x")], 422, 422),
     ("GET", "/admin/tickets/new/customers", &[], 200, 200),
+    ("GET", "/admin/customers", &[], 200, 200),
+    ("GET", "/admin/customers/new", &[], 200, 200),
+    ("POST", "/admin/customers/new", &[("email", "x")], 422, 422),
+    ("GET", "/admin/customers/{id}", &[], 404, 404),
+    ("POST", "/admin/customers/{id}/details", &[("seen", "x")], 404, 404),
+    ("POST", "/admin/customers/{id}/active", &[("active", "false")], 403, 404),
+    ("POST", "/admin/customers/{id}/links", &[("do", "copy")], 404, 404),
+    ("POST", "/admin/customers/{id}/links/revoke", &[], 404, 404),
+    ("POST", "/admin/customers/{id}/links/{link}/revoke", &[], 404, 404),
     ("GET", "/admin/sessions", &[], 200, 200),
     ("POST", "/admin/sessions/{id}/end", &[], 404, 404),
     ("POST", "/admin/sessions/end-all", &[], 303, 303),
@@ -317,7 +326,11 @@ const DESK: &[Row] = &[
 ];
 
 async fn visit(client: &Client, (verb, route, form, ..): &Row) -> Answer {
-    let path = route.replace("{id}", "1").replace("{token}", "x").replace("{*rest}", "x/y");
+    let path = route
+        .replace("{id}", "1")
+        .replace("{token}", "x")
+        .replace("{*rest}", "x/y")
+        .replace("{link}", "1");
     let path = path.replace("{reference}", "TKT-000000");
     match *verb {
         "GET" => client.get(&path).await,

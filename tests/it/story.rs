@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use doorkey::domain::audit::{self, Action, ByKind, Details, Subject};
+use doorkey::domain::customer_desk::{self, CustomerQuery, Places};
 use doorkey::domain::customers::{Customer, CustomerChange};
 use doorkey::domain::entries::Visibility;
 use doorkey::domain::histories::{self, History, Moment};
@@ -386,6 +387,13 @@ async fn rows_are_made_up(app: &TestApp) {
 }
 
 async fn links_end(app: &TestApp) {
+    let alice = app.customer_row(ALICE).await;
+    let wanted = CustomerQuery { query: "alice".into(), limit: 5, ..CustomerQuery::default() };
+    let found = app.db.scan(move |tx| customer_desk::list(tx, &wanted)).await;
+    assert_eq!(found.map_err(|error: Error| error).unwrap().items, [alice.clone()]);
+    let places = Places::default();
+    let seen = app.db.read(move |tx| customer_desk::look(tx, alice.id, &places)).await;
+    assert!(!seen.map_err(|error: Error| error).unwrap().mails.items.is_empty());
     let alice = app.customer_row(ALICE).await;
     let (link, token) = app.link_for(alice.id).await;
     let listed = app.db.read(move |tx| links::list(tx, alice.id, None, 10)).await.unwrap();

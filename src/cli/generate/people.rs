@@ -86,6 +86,7 @@ impl People {
             notes: String::new(),
             active: !variety.percent(2),
             created_at: at,
+            erased_at: None,
         }
     }
 }

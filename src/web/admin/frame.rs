@@ -31,6 +31,12 @@ pub const PLACES: &[Place] = &[
         for_admins: false,
     },
     Place {
+        href: "/admin/customers",
+        label: "Customers",
+        icon: "M8.6 5.4a2.4 2.4 0 1 1-4.8 0 2.4 2.4 0 0 1 4.8 0zM1.6 13a4.6 4.6 0 0 1 9.2 0M10.6 3.2a2.3 2.3 0 0 1 0 4.4M12.6 9.4a4.3 4.3 0 0 1 1.9 3.6",
+        for_admins: false,
+    },
+    Place {
         href: "/admin/answers",
         label: "Saved Answers",
         icon: "M2.5 3h11v8h-6l-3 2.5V11h-2zM5 6h6M5 8.3h4",

@@ -6,6 +6,10 @@
 //! function of the domain; and answers with a page or [`desk::go`].
 
 mod answers;
+mod customer;
+mod customer_forms;
+mod customer_links;
+mod customers;
 pub mod dashboard;
 pub mod desk;
 pub mod form;
@@ -49,6 +53,8 @@ pub fn routes() -> Router<Shared> {
         .merge(views::routes())
         .merge(new_ticket::routes())
         .merge(answers::routes())
+        .merge(customers::routes())
+        .merge(customer::routes())
         // Mails and bookmarks may name what is not there: say so in the desk's frame.
         .route("/admin/{*rest}", any(|| async { Problem::not_found() }))
 }

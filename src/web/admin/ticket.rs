@@ -201,7 +201,7 @@ fn reopening(to: Status) -> &'static str {
 }
 
 /// A mail in the reader's words.
-fn mail_name(kind: &str) -> &str {
+pub(super) fn mail_name(kind: &str) -> &str {
     match kind {
         "portal_link" => "Portal link",
         "ticket_created" => "Ticket created",
@@ -214,7 +214,7 @@ fn mail_name(kind: &str) -> &str {
     }
 }
 
-fn mail_state(told: &TicketMail) -> &'static str {
+pub(super) fn mail_state(told: &TicketMail) -> &'static str {
     match told.mail.state {
         MailState::Queued if told.mail.error.is_some() => "not taken yet, tried again",
         MailState::Queued => "waiting",

@@ -13,15 +13,15 @@ use crate::web::reply::Reply;
 
 /// What is to become of the link.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
+pub(super) enum Use {
     Copy,
     Send,
 }
 
 impl Use {
-    const ALL: [Self; 2] = [Self::Copy, Self::Send];
+    pub(super) const ALL: [Self; 2] = [Self::Copy, Self::Send];
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Copy => "copy",
             Self::Send => "send",
@@ -60,7 +60,7 @@ async fn copy(desk: &Desk, reference: &Reference) -> Result<String, Error> {
     let wanted = reference.clone();
     let work = move |tx: &mut Tx<'_>| {
         let customer_id = tickets::find(tx, &actor, &wanted)?.customer.id;
-        links::issue_by_hand(tx, &rules, customer_id, Some(&wanted), Reason::Staff, now)
+        links::issue_by_hand(tx, &rules, &actor, (customer_id, Some(&wanted)), Reason::Staff, now)
     };
     let (_, token) = desk.app.db.write(work).await?;
     let public_url = desk.app.config.server.public_url.as_str();

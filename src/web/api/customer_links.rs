@@ -42,7 +42,7 @@ pub async fn list(
     security(("api_key" = ["admin"])),
 )]
 pub async fn issue(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> Reply {
-    program(&ctx, Role::Admin).await?;
+    let actor = program(&ctx, Role::Admin).await?;
     let id = id(&segment)?;
     let mut fields = body.json()?;
     let reference = fields.optional("ticket", reference_field);
@@ -51,7 +51,7 @@ pub async fn issue(ctx: Ctx, Segments(segment): Segments<String>, body: Body) ->
     let (link, token) = ctx
         .app
         .db
-        .write(move |tx| links::issue_by_hand(tx, &rules, id, wanted.as_ref(), Reason::Api, now))
+        .write(move |tx| links::issue_by_hand(tx, &rules, &actor, (id, wanted.as_ref()), Reason::Api, now))
         .await?;
     let public_url = ctx.app.config.server.public_url.as_str();
     let issued = IssuedLink {

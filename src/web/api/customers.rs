@@ -40,7 +40,7 @@ pub async fn list(ctx: Ctx, Query(mut fields): Query) -> Reply {
     security(("api_key" = ["admin"])),
 )]
 pub async fn add(ctx: Ctx, body: Body) -> Reply {
-    program(&ctx, Role::Admin).await?;
+    let actor = program(&ctx, Role::Admin).await?;
     let mut fields = body.json()?;
     let email = fields.required("email", email_field);
     let name = fields.optional_line("name", text::NAME).unwrap_or_default();
@@ -50,7 +50,7 @@ pub async fn add(ctx: Ctx, body: Body) -> Reply {
     let new = fields
         .finish_with(|| email.map(|email| NewCustomer { email, name, phone, company, notes }))?;
     let now = ctx.now;
-    let customer = ctx.app.db.write(move |tx| customers::add(tx, &new, now)).await?;
+    let customer = ctx.app.db.write(move |tx| customers::add(tx, &actor, &new, now)).await?;
     reply::created(&format!("/api/v1/customers/{}", customer.id), &CustomerJson::from(customer))
 }
 

@@ -9,12 +9,12 @@ use axum::http::Request;
 use doorkey::app::App;
 use doorkey::clock::Clock;
 use doorkey::config::{Config, Flags};
-use doorkey::domain::api_keys;
 use doorkey::domain::customers::{self, NewCustomer};
 use doorkey::domain::email::Email;
 use doorkey::domain::links::{self, Reason};
 use doorkey::domain::staff::Role;
 use doorkey::domain::webhooks::{self, NewWebhook};
+use doorkey::domain::{Actor, api_keys};
 use doorkey::web::server::Limits;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -128,11 +128,12 @@ impl Caller {
         let made = app.db.write(move |tx| {
             let (_, key) = api_keys::create(tx, "all", Role::Admin, now)?;
             let (_, lesser) = api_keys::create(tx, "less", Role::Technician, now)?;
-            let customer = customers::add(tx, &NewCustomer::with_email(email.clone()), now)?;
+            let customer = customers::add(tx, &Actor::System, &NewCustomer::with_email(email.clone()), now)?;
             let (link, token) =
-                links::issue_by_hand(tx, &rules, customer.id, None, Reason::Api, now)?;
+                links::issue_by_hand(tx, &rules, &Actor::System, (customer.id, None), Reason::Api, now)?;
             let past = now.minus(rules.link_ttl * 2);
-            let (_, old) = links::issue_by_hand(tx, &rules, customer.id, None, Reason::Api, past)?;
+            let (_, old) =
+                links::issue_by_hand(tx, &rules, &Actor::System, (customer.id, None), Reason::Api, past)?;
             let target = NewWebhook {
                 url: "https://example.com/".into(),
                 about: String::new(),

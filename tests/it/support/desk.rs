@@ -48,8 +48,9 @@ impl TestApp {
 
     /// A link made by hand, and its token.
     pub async fn link_for(&self, customer_id: i64) -> (links::Link, Token) {
+        let program = Actor::Program { id: 7, name: "the shop".into(), role: Role::Admin };
         self.act(move |tx, rules, now| {
-            links::issue_by_hand(tx, rules, customer_id, None, Reason::Api, now)
+            links::issue_by_hand(tx, rules, &program, (customer_id, None), Reason::Api, now)
         })
         .await
         .unwrap()
