@@ -177,6 +177,16 @@ CREATE TABLE search_texts (
   PRIMARY KEY (customer_id, ticket_id, entry_id)
 );
 
+-- Tickets that were moved from one customer to another, by both, and the internal note that tells of it:
+-- what one of them wrote there is found again when they are to be forgotten.
+-- clustered
+CREATE TABLE ticket_moves (
+  customer_id BIGINT NOT NULL REFERENCES customers (id),
+  ticket_id BIGINT NOT NULL REFERENCES tickets (id),
+  entry_id BIGINT NOT NULL,
+  PRIMARY KEY (customer_id, ticket_id, entry_id)
+);
+
 -- The words of a ticket, of all that was written on it, internal notes included, and of what its customer
 -- is found by: for staff alone. Each once, in order, between spaces. The engine's own full-text index
 -- stands on it: see 0002_search and docs/decisions/0017-full-text-search.md.

@@ -101,7 +101,8 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
 
 async fn add(args: &Add, json: bool, config: Config) -> Result<(), CliError> {
     let new = args.read()?;
-    let added = super::write(config, move |tx, _, now| Ok(customers::add(tx, &Actor::System, &new, now)?));
+    let added =
+        super::write(config, move |tx, _, now| Ok(customers::add(tx, &Actor::System, &new, now)?));
     let customer = added.await?;
     let words = format!("{} is a customer.", customer.email);
     output::answer(json, &CustomerJson::from(customer), &words)
@@ -129,8 +130,14 @@ async fn link(args: &Link, json: bool, config: Config) -> Result<(), CliError> {
     let public_url = config.server.public_url.as_str().to_owned();
     let made = super::write(config, move |tx, rules, now| {
         let id = find(tx, &email)?.id;
-        let (link, token) =
-            links::issue_by_hand(tx, rules, &Actor::System, (id, ticket.as_ref()), Reason::Staff, now)?;
+        let (link, token) = links::issue_by_hand(
+            tx,
+            rules,
+            &Actor::System,
+            (id, ticket.as_ref()),
+            Reason::Staff,
+            now,
+        )?;
         let url = links::url(&public_url, ticket.as_ref(), &token);
         Ok(IssuedLink { id: link.id.to_string(), url, expires_at: link.expires_at.rfc3339() })
     });

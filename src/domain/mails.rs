@@ -268,7 +268,10 @@ pub fn hand_over(
             continue;
         }
         let reference = match claimed.ticket_id {
-            Some(id) => store::tickets::find(tx, id)?.map(|ticket| ticket.reference),
+            Some(id) => store::tickets::find(tx, id)?
+                // One that was moved to somebody else is not where the mail leads.
+                .filter(|it| claimed.customer_id.is_none_or(|id| id == it.customer.id))
+                .map(|ticket| ticket.reference),
             None => None,
         };
         let Some(customer_id) = claimed.customer_id else {

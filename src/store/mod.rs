@@ -31,6 +31,7 @@ pub mod sessions;
 pub mod staff;
 pub mod staff_sign_ins;
 pub mod ticket_lists;
+pub mod ticket_moves;
 pub mod ticket_words;
 pub mod tickets;
 pub mod webhooks;

@@ -12,6 +12,15 @@ pub fn find(tx: &mut Tx<'_>, customer_id: i64, ticket_id: i64) -> Result<Option<
     )
 }
 
+/// Forgets when a customer opened a ticket.
+pub fn forget(tx: &mut Tx<'_>, customer_id: i64, ticket_id: i64) -> Result<(), DbError> {
+    tx.run(
+        "DELETE FROM ticket_reads WHERE customer_id = $1 AND ticket_id = $2",
+        params![customer_id, ticket_id],
+    )?;
+    Ok(())
+}
+
 /// Notes that a ticket was opened; an earlier time never replaces a later one.
 pub fn put(tx: &mut Tx<'_>, customer_id: i64, ticket_id: i64, at: Millis) -> Result<(), DbError> {
     tx.run(

@@ -24,7 +24,7 @@ async fn desk() -> (TestApp, Client) {
         company: "Café Lumen".into(),
         ..NewCustomer::with_email(email(ANA))
     };
-    app.act(move |tx, _, now| customers::add(tx, &ana, now)).await.unwrap();
+    app.act(move |tx, _, now| customers::add(tx, &Actor::System, &ana, now)).await.unwrap();
     (app, dana)
 }
 

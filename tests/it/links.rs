@@ -188,7 +188,14 @@ async fn an_inactive_customer_is_out_at_once_and_comes_back_with_a_new_link() {
     assert_eq!(settled, [("failed".to_owned(), "the customer is inactive".to_owned())]);
     let refused = app
         .act(move |tx, rules, now| {
-            links::issue_by_hand(tx, rules, &Actor::System, (row.id, None), links::Reason::Staff, now)
+            links::issue_by_hand(
+                tx,
+                rules,
+                &Actor::System,
+                (row.id, None),
+                links::Reason::Staff,
+                now,
+            )
         })
         .await;
     assert!(refused.is_err());

@@ -76,7 +76,7 @@ fn add_people(
             company: client.company.clone(),
             notes: client.notes.clone(),
         };
-        customers::add(tx, &new, now)
+        customers::add(tx, &Actor::System, &new, now)
     });
     Ok((staff, customers.collect::<Result<_, Error>>()?))
 }

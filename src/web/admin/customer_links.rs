@@ -31,7 +31,9 @@ pub(super) async fn issue(desk: Desk, Segments(id): Segments<i64>, form: Form) -
 
 async fn copy(desk: &Desk, id: i64) -> Result<String, Error> {
     let (rules, actor, now) = (desk.app.rules.clone(), desk.actor(), desk.now);
-    let work = move |tx: &mut Tx<'_>| links::issue_by_hand(tx, &rules, &actor, (id, None), Reason::Staff, now);
+    let work = move |tx: &mut Tx<'_>| {
+        links::issue_by_hand(tx, &rules, &actor, (id, None), Reason::Staff, now)
+    };
     let (_, token) = desk.app.db.write(work).await?;
     Ok(links::url(desk.app.config.server.public_url.as_str(), None, &token))
 }

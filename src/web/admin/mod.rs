@@ -22,6 +22,7 @@ mod several;
 pub mod sign_in;
 pub mod then;
 mod ticket;
+mod ticket_customer;
 mod ticket_forms;
 mod ticket_links;
 mod ticket_query;
@@ -53,6 +54,7 @@ pub fn routes() -> Router<Shared> {
         .merge(views::routes())
         .merge(new_ticket::routes())
         .merge(answers::routes())
+        .merge(ticket_customer::routes())
         .merge(customers::routes())
         .merge(customer::routes())
         // Mails and bookmarks may name what is not there: say so in the desk's frame.

@@ -35,8 +35,11 @@ async fn show(desk: Desk, Segments(text): Segments<String>, Query(mut fields): Q
     let reference = named(&text)?;
     // An address that somebody cut off shows the newest entries.
     let before = fields.optional_string("before").filter(|cursor| tickets::is_earlier(cursor));
-    let said = fields.optional_string("said").filter(|said| said == "link_sent");
-    let said = said.map(|_| "A new link is on its way to the customer.");
+    let said = fields.optional_string("said").and_then(|word| match word.as_str() {
+        "link_sent" => Some("A new link is on its way to the customer."),
+        "moved" => Some("The ticket was moved to this customer."),
+        _ => None,
+    });
     page(&desk, &reference, Shown { before, said, ..Shown::default() }).await
 }
 

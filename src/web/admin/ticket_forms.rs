@@ -209,7 +209,7 @@ fn leave_choice(fields: &mut Fields) {
 }
 
 /// Reads which state of the ticket the form was written on.
-fn seen(fields: &mut Fields) -> Option<Seen> {
+pub(super) fn seen(fields: &mut Fields) -> Option<Seen> {
     fields.required("seen", |name, typed| {
         let message = "This page is damaged. Please load it again.";
         Seen::parse(typed).ok_or_else(|| FieldError::new(name, FieldCode::Malformed, message))

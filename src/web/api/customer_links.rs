@@ -51,7 +51,9 @@ pub async fn issue(ctx: Ctx, Segments(segment): Segments<String>, body: Body) ->
     let (link, token) = ctx
         .app
         .db
-        .write(move |tx| links::issue_by_hand(tx, &rules, &actor, (id, wanted.as_ref()), Reason::Api, now))
+        .write(move |tx| {
+            links::issue_by_hand(tx, &rules, &actor, (id, wanted.as_ref()), Reason::Api, now)
+        })
         .await?;
     let public_url = ctx.app.config.server.public_url.as_str();
     let issued = IssuedLink {

@@ -128,12 +128,25 @@ impl Caller {
         let made = app.db.write(move |tx| {
             let (_, key) = api_keys::create(tx, "all", Role::Admin, now)?;
             let (_, lesser) = api_keys::create(tx, "less", Role::Technician, now)?;
-            let customer = customers::add(tx, &Actor::System, &NewCustomer::with_email(email.clone()), now)?;
-            let (link, token) =
-                links::issue_by_hand(tx, &rules, &Actor::System, (customer.id, None), Reason::Api, now)?;
+            let customer =
+                customers::add(tx, &Actor::System, &NewCustomer::with_email(email.clone()), now)?;
+            let (link, token) = links::issue_by_hand(
+                tx,
+                &rules,
+                &Actor::System,
+                (customer.id, None),
+                Reason::Api,
+                now,
+            )?;
             let past = now.minus(rules.link_ttl * 2);
-            let (_, old) =
-                links::issue_by_hand(tx, &rules, &Actor::System, (customer.id, None), Reason::Api, past)?;
+            let (_, old) = links::issue_by_hand(
+                tx,
+                &rules,
+                &Actor::System,
+                (customer.id, None),
+                Reason::Api,
+                past,
+            )?;
             let target = NewWebhook {
                 url: "https://example.com/".into(),
                 about: String::new(),
