@@ -1,6 +1,7 @@
 //! A ticket is written down at the desk: for a customer who is known, looked for or new; with a mail or
 //! none; once.
 
+use doorkey::domain::Actor;
 use doorkey::domain::customers::{self, NewCustomer};
 use doorkey::domain::staff::Role;
 use doorkey::domain::tickets::{Priority, Ticket};

@@ -33,6 +33,7 @@ mod desk_several;
 mod desk_sign_in;
 mod desk_tables;
 mod desk_ticket;
+mod desk_ticket_customer;
 mod desk_tickets;
 mod edge;
 mod events;

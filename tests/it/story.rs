@@ -43,6 +43,7 @@ async fn one_story_runs_every_statement_of_the_store() {
     everybody_looks(&app).await;
     everything_moves(&app).await;
     mail_goes_wrong(&app).await;
+    a_ticket_moves(&app).await;
     links_end(&app).await;
     events_are_told(&app).await;
     rows_are_made_up(&app).await;
@@ -384,6 +385,18 @@ async fn rows_are_made_up(app: &TestApp) {
     assert_eq!(app.see(&reference).await.note_count, 1);
     let taken: Result<Vec<u32>, Error> = app.db.scan(histories::taken_references).await;
     assert!(taken.unwrap().contains(&12_345));
+}
+
+async fn a_ticket_moves(app: &TestApp) {
+    let ticket = app.create(app.new_ticket("carol@example.com", "A wrong name")).await.unwrap();
+    let (reference, seen) = (ticket.reference.clone(), tickets::Seen::of(&ticket));
+    app.act(move |tx, _, now| {
+        let to = email(ALICE);
+        tickets::give(tx, &somebody(), &reference, (&to, true), seen, now)
+    })
+    .await
+    .unwrap();
+    assert_eq!(app.see(&ticket.reference).await.customer.email, email(ALICE));
 }
 
 async fn links_end(app: &TestApp) {
