@@ -64,18 +64,3 @@ pub fn insert(
     )?;
     Ok(())
 }
-
-/// Moves of a customer after ticket `ticket_id` and entry `entry_id`: the ticket, its reference, the entry.
-pub fn of_customer(
-    tx: &mut Tx<'_>,
-    customer_id: i64,
-    ticket_id: i64,
-    limit: i64,
-) -> Result<Vec<(i64, String, i64)>, DbError> {
-    tx.rows(
-        "SELECT m.ticket_id, t.reference, m.entry_id FROM ticket_moves m \
-         JOIN tickets t ON t.id = m.ticket_id WHERE m.customer_id = $1 AND m.ticket_id > $2 \
-         ORDER BY m.ticket_id, m.entry_id LIMIT $3",
-        params![customer_id, ticket_id, limit],
-    )
-}
