@@ -16,6 +16,31 @@ CREATE TABLE marks (
   at BIGINT NOT NULL
 );
 
+-- What admins set at the desk, as text; what the operator says (flag, environment, file) counts before it.
+-- clustered
+CREATE TABLE settings (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL,
+  changed_at BIGINT NOT NULL,
+  changed_by TEXT NOT NULL CHECK (length(changed_by) <= 200)  -- the name of whoever it was
+);
+
+-- One row: another random word with every change of the settings, by which a process knows whether what
+-- it remembers still holds. Whoever changes settings writes it first, so that two take turns.
+-- clustered
+CREATE TABLE settings_stamp (
+  id BIGINT PRIMARY KEY CHECK (id = 1),
+  stamp TEXT NOT NULL
+);
+
+-- The company's logo, and the one before it: pages that show it may still be open.
+CREATE TABLE logos (
+  hash TEXT PRIMARY KEY,                    -- of the image: its address
+  kind TEXT NOT NULL CHECK (kind IN ('image/png', 'image/jpeg', 'image/webp', 'image/svg+xml')),
+  image BYTEA NOT NULL,
+  added_at BIGINT NOT NULL
+);
+
 -- The people whose tickets these are. Text that was never given is empty.
 CREATE TABLE customers (
   id BIGINT PRIMARY KEY,

@@ -1,23 +1,27 @@
 //! The application: what every request, job and command works with.
 
+mod shown;
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use shown::{Shown, holding};
+
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{DatabaseSettings, Db, DbError};
-use crate::domain::Rules;
 use crate::domain::keys;
+use crate::domain::settings::Keeper;
 use crate::domain::uses::Uses;
 use crate::error::Error;
 use crate::hooks::post::Caller;
 use crate::ids::HashKey;
+use crate::mail::Transport;
 use crate::mail::capture::Capture;
 use crate::mail::compose::Sender;
 use crate::mail::health::Health;
 use crate::mail::smtp::{Smtp, Timeouts};
-use crate::mail::{Brand, Transport};
 
 /// Built once, by `main` and by every test; shared by every request, job and command.
 pub struct App {
@@ -27,8 +31,10 @@ pub struct App {
     pub config: Config,
     /// Where `now` comes from.
     pub clock: Clock,
-    /// The settings that rules depend on.
-    pub rules: Rules,
+    /// The settings that admins can make.
+    pub settings: Arc<Keeper>,
+    /// Those settings as pages show them.
+    shown: Shown,
     /// The key under which addresses, networks and codes are hashed.
     pub key: HashKey,
     /// Openings that wait to be written.
@@ -47,8 +53,6 @@ pub struct Post {
     pub health: Health,
     /// Who they are from.
     pub sender: Sender,
-    /// Whose they are.
-    pub brand: Brand,
 }
 
 /// Why Doorkey cannot start. Each says what to look at.
@@ -79,11 +83,12 @@ impl App {
         let db = Db::open(&DatabaseSettings::new(config.database.url.reveal())).await?;
         db.migrate(clock.now()).await?;
         let key = db.write(keys::hash_key).await?;
-        let rules = config.rules();
+        let settings = Arc::new(Keeper::new(config.clone()));
+        let shown = Shown::new(db.read(holding(&settings)).await?);
         let post = Post::new(&config)?;
         let hooks = Caller::new(config.webhooks.allow.clone());
         let uses = Uses::default();
-        Ok(Arc::new(Self { db, config, clock, rules, key, uses, post, hooks }))
+        Ok(Arc::new(Self { db, config, clock, settings, shown, key, uses, post, hooks }))
     }
 }
 
@@ -108,7 +113,6 @@ impl Post {
                 Transport::Capture(capture.map_err(StartError::Mailbox)?)
             }
         };
-        let brand = Brand::from(&config.brand);
-        Ok(Self { transport, health: Health::default(), sender, brand })
+        Ok(Self { transport, health: Health::default(), sender })
     }
 }

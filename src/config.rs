@@ -10,6 +10,7 @@ mod listen;
 pub mod settings;
 pub mod smtp_url;
 mod sources;
+mod stored;
 pub mod systemd;
 mod tls;
 mod values;
@@ -21,16 +22,17 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::domain::Rules;
 use crate::domain::email::Email;
+use crate::domain::{Notices, Rules};
 pub use acme::Acme;
 pub use listen::Listen;
 use settings::Effective;
 use smtp_url::SmtpUrl;
 use sources::Sources;
+pub use stored::AT_THE_DESK;
 use systemd::{Door, Inherited, Socket};
 pub use tls::Tls;
-pub use values::{PublicUrl, Secret, database_url};
+pub use values::{PublicUrl, Secret, check_card, database_url};
 
 /// Every setting, checked.
 #[derive(Clone, Debug)]
@@ -103,8 +105,20 @@ pub struct Mail {
     pub from: String,
     /// Where replies to unassigned tickets are announced. Setting `mail.staff_inbox`.
     pub staff_inbox: Option<Email>,
+    /// Whether the customer of a new ticket is mailed. Setting `mail.on_ticket_created`.
+    pub on_ticket_created: bool,
+    /// Whether customers are mailed a public note. Setting `mail.on_note_added`.
+    pub on_note_added: bool,
     /// Whether customers are mailed about a change of status. Setting `mail.on_status_change`.
     pub on_status_change: bool,
+    /// Whether customers are mailed how their ticket was resolved. Setting
+    /// `mail.on_ticket_resolved`.
+    pub on_ticket_resolved: bool,
+    /// Whether staff are mailed a customer's reply. Setting `mail.on_customer_replied`.
+    pub on_customer_replied: bool,
+    /// Whether technicians are mailed a ticket that they are given. Setting
+    /// `mail.on_ticket_assigned`.
+    pub on_ticket_assigned: bool,
     /// Whether captured mail, with the links in it, is shown to other machines too. No setting:
     /// only the demo, whose people are made up, does so.
     pub show_captured: bool,
@@ -121,8 +135,10 @@ pub struct Brand {
     pub phone: Option<String>,
     /// When somebody answers there. Setting `brand.hours`.
     pub hours: Option<String>,
-    /// More cards for the hub. Setting `brand.cards`, only in the file.
+    /// More cards for the hub. Setting `brand.cards`, in the file or at the desk.
     pub cards: Vec<Card>,
+    /// The hash of its logo. Only from the desk: the picture is in the database.
+    pub logo: Option<String>,
 }
 
 /// A card on the hub, the page at `/`.
@@ -220,7 +236,12 @@ impl Default for Config {
                 smtp_url: None,
                 from: "Support <support@localhost>".to_owned(),
                 staff_inbox: None,
-                on_status_change: rules.mail_on_status_change,
+                on_ticket_created: rules.notices.ticket_created,
+                on_note_added: rules.notices.note_added,
+                on_status_change: rules.notices.status_changed,
+                on_ticket_resolved: rules.notices.ticket_resolved,
+                on_customer_replied: rules.notices.customer_replied,
+                on_ticket_assigned: rules.notices.ticket_assigned,
                 show_captured: false,
             },
             brand: Brand::default(),
@@ -309,15 +330,7 @@ impl Config {
                     .unwrap_or_else(|| Secret::new(database)),
             },
             data_dir,
-            mail: Mail {
-                smtp_url: sources.parsed("mail.smtp_url", SmtpUrl::parse),
-                from: sources.parsed("mail.from", values::sender).unwrap_or(default.mail.from),
-                staff_inbox: sources.parsed("mail.staff_inbox", values::email),
-                on_status_change: sources
-                    .parsed("mail.on_status_change", values::switch)
-                    .unwrap_or(default.mail.on_status_change),
-                show_captured: false,
-            },
+            mail: Mail::take(sources, default.mail),
             brand: Brand::take(sources, default.brand),
             portal: Portal {
                 link_ttl: sources
@@ -375,7 +388,14 @@ impl Config {
             auto_close_days: self.tickets.auto_close_days,
             categories: self.tickets.categories.clone(),
             staff_inbox: self.mail.staff_inbox.clone(),
-            mail_on_status_change: self.mail.on_status_change,
+            notices: Notices {
+                ticket_created: self.mail.on_ticket_created,
+                note_added: self.mail.on_note_added,
+                status_changed: self.mail.on_status_change,
+                ticket_resolved: self.mail.on_ticket_resolved,
+                customer_replied: self.mail.on_customer_replied,
+                ticket_assigned: self.mail.on_ticket_assigned,
+            },
             require_passkey: self.staff.require_passkey,
             limits: self.limits,
         }
@@ -401,7 +421,8 @@ impl Server {
 
 impl Default for Brand {
     fn default() -> Self {
-        Self { name: "RFS".into(), colour: None, phone: None, hours: None, cards: Vec::new() }
+        let name = "RFS".to_owned();
+        Self { name, colour: None, phone: None, hours: None, cards: Vec::new(), logo: None }
     }
 }
 
@@ -413,6 +434,26 @@ impl Brand {
             phone: sources.parsed("brand.phone", values::line),
             hours: sources.parsed("brand.hours", values::line),
             cards: sources.tables("brand.cards", values::card).unwrap_or_default(),
+            logo: None,
+        }
+    }
+}
+
+impl Mail {
+    fn take(sources: &mut Sources, default: Self) -> Self {
+        let mut switch =
+            |name, otherwise| sources.parsed(name, values::switch).unwrap_or(otherwise);
+        Self {
+            on_ticket_created: switch("mail.on_ticket_created", default.on_ticket_created),
+            on_note_added: switch("mail.on_note_added", default.on_note_added),
+            on_status_change: switch("mail.on_status_change", default.on_status_change),
+            on_ticket_resolved: switch("mail.on_ticket_resolved", default.on_ticket_resolved),
+            on_customer_replied: switch("mail.on_customer_replied", default.on_customer_replied),
+            on_ticket_assigned: switch("mail.on_ticket_assigned", default.on_ticket_assigned),
+            smtp_url: sources.parsed("mail.smtp_url", SmtpUrl::parse),
+            from: sources.parsed("mail.from", values::sender).unwrap_or(default.from),
+            staff_inbox: sources.parsed("mail.staff_inbox", values::email),
+            show_captured: false,
         }
     }
 }

@@ -279,6 +279,11 @@ impl fmt::Debug for HashKey {
     }
 }
 
+/// A file-name-safe word for what these bytes are: half their SHA-256 in base64url, 22 characters.
+pub fn hash_word(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(&sha256(bytes)[..16])
+}
+
 /// SHA-256 of anything: request fingerprints and asset names.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()

@@ -24,6 +24,7 @@ use super::serve::{self, House};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Brand, Config, Database, Flags, Listen, Mail, PublicUrl, Secret, Server};
+use crate::domain::Rules;
 use crate::domain::customers;
 use crate::domain::email::Email;
 use crate::domain::links::{self, Reason};
@@ -148,13 +149,13 @@ fn public_url(address: SocketAddr) -> Result<PublicUrl, CliError> {
 
 /// The address that opens one customer's portal.
 async fn ready_link(app: &App) -> Result<String, Error> {
-    let (now, rules) = (app.clock.now(), app.rules.clone());
+    let now = app.clock.now();
     let email = Email::parse("email", READY)?;
-    let issue = move |tx: &mut crate::db::Tx<'_>| {
+    let issue = move |tx: &mut crate::db::Tx<'_>, rules: &Rules| {
         let customer = customers::find_by_email(tx, &email)?;
-        links::issue_by_hand(tx, &rules, &Actor::System, (customer.id, None), Reason::Staff, now)
+        links::issue_by_hand(tx, rules, &Actor::System, (customer.id, None), Reason::Staff, now)
     };
-    let (_, token) = app.db.write(issue).await?;
+    let (_, token) = app.decide(issue).await?;
     Ok(links::url(app.config.server.public_url.as_str(), None, &token))
 }
 

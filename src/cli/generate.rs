@@ -156,7 +156,7 @@ async fn plan(app: &Arc<App>, args: Args) -> Result<(Plan, bool), CliError> {
     };
     let staff = app.db.write(add).await.map_err(explain)?;
     // Rules that a setting could turn off would leave other rows.
-    let rules = Rules { reopen_on_reply: true, ..app.rules.clone() };
+    let rules = Rules { reopen_on_reply: true, ..app.shown().await.rules.clone() };
     let setting = Setting { rules, staff, end };
     let people = People::new(seed, before, args.customers, begin);
     let plan = Plan { seed, people, tickets: args.tickets, setting, begin, taken };

@@ -213,7 +213,8 @@ impl<'a> Import<'a> {
 
     fn end(&mut self, assembler: &Assembler) -> Result<(), CliError> {
         self.progress.clear();
-        let known = &self.app.rules.categories;
+        let settings = self.app.last_shown();
+        let known = &settings.rules.categories;
         let unknown = assembler.categories().iter().filter(|category| !known.contains(category));
         let unknown: Vec<&str> = unknown.map(String::as_str).collect();
         let done = Done {

@@ -270,8 +270,8 @@ where
     F: FnMut(&mut Tx<'_>, &Rules, Millis) -> Result<T, CliError> + Send + 'static,
 {
     let app = App::start(config, Clock::System).await?;
-    let (rules, now) = (app.rules.clone(), app.clock.now());
-    let result = app.db.write(move |tx| work(tx, &rules, now)).await;
+    let now = app.clock.now();
+    let result = app.decide(move |tx, rules| work(tx, rules, now)).await;
     app.db.clone().close().await;
     result
 }

@@ -137,10 +137,40 @@ pub const SETTINGS: &[Setting] = &[
         "Where replies to tickets are announced that nobody is assigned to.",
     ),
     key(
+        "mail.on_ticket_created",
+        "DOORKEY_MAIL_ON_TICKET_CREATED",
+        "true",
+        "Whether the customer of a new ticket is mailed.",
+    ),
+    key(
+        "mail.on_note_added",
+        "DOORKEY_MAIL_ON_NOTE_ADDED",
+        "true",
+        "Whether customers are mailed a public note on their ticket.",
+    ),
+    key(
         "mail.on_status_change",
         "DOORKEY_MAIL_ON_STATUS_CHANGE",
         "false",
         "Whether customers are mailed when the status of their ticket changes.",
+    ),
+    key(
+        "mail.on_ticket_resolved",
+        "DOORKEY_MAIL_ON_TICKET_RESOLVED",
+        "true",
+        "Whether customers are mailed how their ticket was resolved.",
+    ),
+    key(
+        "mail.on_customer_replied",
+        "DOORKEY_MAIL_ON_CUSTOMER_REPLIED",
+        "true",
+        "Whether staff are mailed what a customer replies.",
+    ),
+    key(
+        "mail.on_ticket_assigned",
+        "DOORKEY_MAIL_ON_TICKET_ASSIGNED",
+        "true",
+        "Whether technicians are mailed a ticket that somebody gives them.",
     ),
     key(
         "brand.name",
@@ -161,7 +191,7 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "",
         "More cards for the start page: `[[brand.cards]]` with `title`, `text` and `url`. Only in the \
-         file.",
+         file or at the desk.",
     ),
     key(
         "portal.link_ttl",

@@ -218,7 +218,14 @@ pub(super) fn colour(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn card(value: toml::Value) -> Result<Card, String> {
-    let card = Card::deserialize(value).map_err(|error| error.message().to_owned())?;
+    check_card(Card::deserialize(value).map_err(|error| error.message().to_owned())?)
+}
+
+/// Takes a card for the start page if it has a title and leads somewhere.
+///
+/// # Errors
+/// What to write instead.
+pub fn check_card(card: Card) -> Result<Card, String> {
     line(&card.title)?;
     if card.title.trim().is_empty() {
         return Err("a card needs a title".to_owned());

@@ -1,5 +1,7 @@
 //! Who is mailed what: one action sends one mail to one person at most.
 //!
+//! What is sent at all is a setting ([`crate::domain::Notices`]), but for who asks for a way in.
+//!
 //! Mails are put into the outbox by the transaction that causes them, and get their link and code
 //! only when they are handed over.
 
@@ -61,9 +63,13 @@ pub(in crate::domain) fn staff_sign_in(
 /// To the customer of a new ticket.
 pub(in crate::domain) fn ticket_created(
     tx: &mut Tx<'_>,
+    rules: &Rules,
     ticket: &Ticket,
     now: Millis,
 ) -> Result<(), Error> {
+    if !rules.notices.ticket_created {
+        return Ok(());
+    }
     let mail = Mail::TicketCreated {
         customer_name: ticket.customer.name.clone(),
         reference: ticket.reference.to_string(),
@@ -75,11 +81,15 @@ pub(in crate::domain) fn ticket_created(
 /// To the customer: a note they may read. A program's name stays with staff.
 pub(in crate::domain) fn note_added(
     tx: &mut Tx<'_>,
+    rules: &Rules,
     ticket: &Ticket,
     actor: &Actor,
     note: &str,
     now: Millis,
 ) -> Result<(), Error> {
+    if !rules.notices.note_added {
+        return Ok(());
+    }
     let mail = Mail::NoteAdded {
         customer_name: ticket.customer.name.clone(),
         reference: ticket.reference.to_string(),
@@ -93,10 +103,14 @@ pub(in crate::domain) fn note_added(
 /// To the customer: another status.
 pub(in crate::domain) fn status_changed(
     tx: &mut Tx<'_>,
+    rules: &Rules,
     ticket: &Ticket,
     from: Status,
     now: Millis,
 ) -> Result<(), Error> {
+    if !rules.notices.status_changed {
+        return Ok(());
+    }
     let mail = Mail::StatusChanged {
         customer_name: ticket.customer.name.clone(),
         reference: ticket.reference.to_string(),
@@ -110,10 +124,14 @@ pub(in crate::domain) fn status_changed(
 /// To the customer: how it was resolved.
 pub(in crate::domain) fn ticket_resolved(
     tx: &mut Tx<'_>,
+    rules: &Rules,
     ticket: &Ticket,
     resolution: &str,
     now: Millis,
 ) -> Result<(), Error> {
+    if !rules.notices.ticket_resolved {
+        return Ok(());
+    }
     to_customer(tx, ticket, &resolved(ticket, resolution), now)
 }
 
@@ -136,6 +154,9 @@ pub(in crate::domain) fn customer_replied(
     reply: &str,
     now: Millis,
 ) -> Result<(), Error> {
+    if !rules.notices.customer_replied {
+        return Ok(());
+    }
     let technician = match &ticket.assignee {
         Some(person) => store::staff::find(tx, person.id)?.filter(|staff| staff.active),
         None => None,
@@ -155,10 +176,14 @@ pub(in crate::domain) fn customer_replied(
 /// To the assigned technician, unless they did it themselves.
 pub(in crate::domain) fn ticket_assigned(
     tx: &mut Tx<'_>,
+    rules: &Rules,
     ticket: &Ticket,
     actor: &Actor,
     now: Millis,
 ) -> Result<(), Error> {
+    if !rules.notices.ticket_assigned {
+        return Ok(());
+    }
     let Some(Person { id, email, name }) = &ticket.assignee else { return Ok(()) };
     if matches!(actor, Actor::Staff { id: own, .. } if own == id) {
         return Ok(());

@@ -11,6 +11,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod backups;
 pub mod codes;
+pub mod colour;
 pub mod customer_desk;
 pub mod customer_import;
 pub mod customers;
@@ -25,6 +26,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod limits;
 pub mod links;
+pub mod logos;
 pub mod mails;
 pub mod notes;
 pub mod outbox;
@@ -34,6 +36,7 @@ pub mod replies;
 pub mod saved_views;
 pub mod search;
 pub mod sessions;
+pub mod settings;
 pub mod staff;
 pub mod staff_sign_ins;
 pub mod table;
@@ -96,6 +99,37 @@ impl Actor {
     }
 }
 
+/// Which mails are sent when something happens to a ticket. Whoever asks for a way in is always
+/// mailed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notices {
+    /// To the customer of a new ticket. Setting `mail.on_ticket_created`.
+    pub ticket_created: bool,
+    /// To the customer, with a public note. Setting `mail.on_note_added`.
+    pub note_added: bool,
+    /// To the customer, about another status. Setting `mail.on_status_change`.
+    pub status_changed: bool,
+    /// To the customer, with the resolution. Setting `mail.on_ticket_resolved`.
+    pub ticket_resolved: bool,
+    /// To staff, with the customer's reply. Setting `mail.on_customer_replied`.
+    pub customer_replied: bool,
+    /// To the technician who is given a ticket. Setting `mail.on_ticket_assigned`.
+    pub ticket_assigned: bool,
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        Self {
+            ticket_created: true,
+            note_added: true,
+            status_changed: false,
+            ticket_resolved: true,
+            customer_replied: true,
+            ticket_assigned: true,
+        }
+    }
+}
+
 /// The settings that rules depend on.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -109,8 +143,8 @@ pub struct Rules {
     pub categories: Vec<String>,
     /// Where replies to unassigned tickets are announced. Setting `mail.staff_inbox`.
     pub staff_inbox: Option<Email>,
-    /// Whether customers are mailed about a change of status. Setting `mail.on_status_change`.
-    pub mail_on_status_change: bool,
+    /// Which mails are sent. Settings `mail.on_…`.
+    pub notices: Notices,
     /// Whether admins need a passkey. Setting `staff.require_passkey`.
     pub require_passkey: bool,
     /// Whether limits count. Setting `limits`; off only for load tests on a loopback address.
@@ -127,7 +161,7 @@ impl Default for Rules {
                 .map(String::from)
                 .to_vec(),
             staff_inbox: None,
-            mail_on_status_change: false,
+            notices: Notices::default(),
             require_passkey: false,
             limits: true,
         }

@@ -5,7 +5,7 @@ use crate::db::Tx;
 use crate::domain::entries::{self, Draft, Entry, Kind, Visibility};
 use crate::domain::idempotency::{self, Key};
 use crate::domain::tickets::{Standing, save, take};
-use crate::domain::{Actor, mails};
+use crate::domain::{Actor, Rules, mails};
 use crate::error::Error;
 use crate::ids::Reference;
 
@@ -27,6 +27,7 @@ pub struct NewNote {
 /// [`Error::NotFound`]; [`Error::IdempotencyMismatch`].
 pub fn add(
     tx: &mut Tx<'_>,
+    rules: &Rules,
     actor: &Actor,
     reference: &Reference,
     note: &NewNote,
@@ -47,7 +48,7 @@ pub fn add(
     save(tx, before, &ticket)?;
     idempotency::keep_entry(tx, key, ticket.id, entry.id, now)?;
     if note.notify && note.visibility == Visibility::Public {
-        mails::note_added(tx, &ticket, actor, &note.body, now)?;
+        mails::note_added(tx, rules, &ticket, actor, &note.body, now)?;
     }
     Ok(entry)
 }

@@ -1,15 +1,17 @@
 //! Hands mails over: claims one with a lease, sends it with no transaction open, and settles it if
 //! the lease is still its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
 use crate::domain::email::Email;
 use crate::domain::mails::{self, Door, HandOver};
-use crate::domain::{links, staff_sign_ins};
+use crate::domain::settings::InForce;
+use crate::domain::{Rules, Tx, links, staff_sign_ins};
 use crate::error::Error;
 use crate::mail::outbox;
-use crate::mail::{self, Letter, Mail, Minted, SendError};
+use crate::mail::{self, Brand, Letter, Mail, Minted, SendError};
 use crate::metrics;
 
 const SIGN_IN: i64 = 0;
@@ -35,11 +37,15 @@ async fn next_of(app: &App, lane: i64) -> Result<bool, Error> {
     if !app.db.read(move |tx| mails::any_due(tx, lane, now)).await? {
         return Ok(false);
     }
-    let (rules, key) = (app.rules.clone(), app.key);
-    let taken = app.db.write(move |tx| mails::hand_over(tx, &rules, &key, lane, now)).await?;
+    let (key, keeper) = (app.key, Arc::clone(&app.settings));
+    let take = move |tx: &mut Tx<'_>| {
+        let settings = keeper.in_force(tx)?;
+        Ok::<_, Error>((mails::hand_over(tx, &settings.rules, &key, lane, now)?, settings))
+    };
+    let (taken, settings) = app.db.write(take).await?;
     // Some were given up, or stepped aside, or another worker was quicker: look again.
     let Some(hand_over) = taken else { return Ok(true) };
-    let outcome = match letter(app, &hand_over) {
+    let outcome = match letter(app, &hand_over, &settings) {
         Ok(letter) => send(app, &hand_over, &letter).await,
         // Perhaps a newer version's mail, which runs beside this one: it can say it.
         Err(reason) => Err(SendError::Later { reason }),
@@ -49,16 +55,17 @@ async fn next_of(app: &App, lane: i64) -> Result<bool, Error> {
 }
 
 /// Puts the mail into words. The reason it cannot be is a bug or a newer version's mail.
-fn letter(app: &App, hand_over: &HandOver) -> Result<Letter, String> {
+fn letter(app: &App, hand_over: &HandOver, settings: &InForce) -> Result<Letter, String> {
     let claimed = &hand_over.claimed;
     let mail: Mail = serde_json::from_str(&claimed.content).map_err(|error| error.to_string())?;
     let minted = Minted {
         link: Some(link(app, hand_over)),
         code: hand_over.code.clone(),
-        valid_for: links::in_words_of_time(valid_for(app, hand_over)),
+        valid_for: links::in_words_of_time(valid_for(&settings.rules, hand_over)),
     };
-    let rendered = mail::render(&mail, &app.post.brand, &app.rules, &minted)
-        .map_err(|error| error.to_string())?;
+    let brand = Brand::from(&settings.config.brand);
+    let rendered =
+        mail::render(&mail, &brand, &settings.rules, &minted).map_err(|error| error.to_string())?;
     Ok(Letter {
         message_id: format!("{}@{}", claimed.message_id, app.post.sender.domain()),
         kind: mail.kind(),
@@ -84,10 +91,10 @@ fn link(app: &App, hand_over: &HandOver) -> String {
 }
 
 /// How long what the mail carries works.
-fn valid_for(app: &App, hand_over: &HandOver) -> Duration {
+fn valid_for(rules: &Rules, hand_over: &HandOver) -> Duration {
     match hand_over.door {
         Door::SignIn(_) => staff_sign_ins::TTL,
-        Door::Portal(_) | Door::Desk => app.rules.link_ttl,
+        Door::Portal(_) | Door::Desk => rules.link_ttl,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::Error;
 
 /// Looks at some. Returns whether there may be more.
 pub async fn work(app: &App) -> Result<bool, Error> {
-    let (rules, key, now) = (app.rules.clone(), app.key, app.clock.now());
+    let (key, now) = (app.key, app.clock.now());
     let waiting = |tx: &mut crate::db::Tx<'_>| {
         Ok::<_, Error>((links::any_request_waits(tx)?, staff_sign_ins::any_request_waits(tx)?))
     };
@@ -15,10 +15,9 @@ pub async fn work(app: &App) -> Result<bool, Error> {
     if !for_portal && !for_desk {
         return Ok(false);
     }
-    app.db
-        .write(move |tx| {
-            let more_for_portal = links::work_requests(tx, &rules, &key, now)?;
-            Ok(staff_sign_ins::work_requests(tx, &rules, &key, now)? || more_for_portal)
-        })
-        .await
+    app.decide(move |tx, rules| {
+        let more_for_portal = links::work_requests(tx, rules, &key, now)?;
+        Ok(staff_sign_ins::work_requests(tx, rules, &key, now)? || more_for_portal)
+    })
+    .await
 }

@@ -9,8 +9,8 @@ use crate::error::Error;
 
 /// Closes some tickets that have been resolved for long. Returns whether there may be more.
 pub async fn close(app: &App) -> Result<bool, Error> {
-    let (rules, now) = (app.rules.clone(), app.clock.now());
-    app.db.write(move |tx| tickets::close_due(tx, &rules, now)).await
+    let now = app.clock.now();
+    app.decide(move |tx, rules| tickets::close_due(tx, rules, now)).await
 }
 
 /// Rows of one kind that one transaction forgets: it holds the only writer of SQLite.

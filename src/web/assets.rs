@@ -5,13 +5,16 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::web::ctx::Ctx;
+use crate::domain::colour::Colour;
+use crate::web::ctx::Shared;
+use crate::web::paint;
 
 /// The tokens, the ground, fields, buttons and words that all pages share, and what a ticket looks
 /// like; then each side's own.
@@ -27,8 +30,8 @@ const DESK_STYLE: &str = concat!(
 );
 const DOCS_STYLE: &str = include_str!("../../assets/docs.css");
 const ICON: &str = include_str!("../../assets/icon.svg");
-/// The colour `icon.svg` and `base.css` are drawn in.
-pub const HOUSE_COLOUR: &str = "#3355a8";
+/// The colour `icon.svg` and `base.css` are drawn in: [`Colour::HOUSE`].
+const HOUSE_COLOUR: &str = "#3355a8";
 
 /// The page script's modules, each after what it leans on.
 const MODULES: [&str; 9] = [
@@ -65,21 +68,34 @@ struct Asset {
 }
 
 /// `GET /assets/{file}`.
-pub async fn show(ctx: Ctx, uri: Uri, headers: HeaderMap) -> Response {
-    ctx.site.assets.answer(uri.path(), &headers)
+pub async fn show(
+    State(Shared { sites, .. }): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    match paint::answer(uri.path()) {
+        Some(paint) => paint,
+        None => sites.assets().answer(uri.path(), &headers),
+    }
 }
 
 /// All of them.
 #[derive(Debug)]
 pub struct Assets(Vec<Asset>);
 
+impl Default for Assets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Assets {
-    /// The assets in the company's `colour`, `#rrggbb`.
-    pub fn new(colour: &str) -> Self {
+    /// All of them, in the house's colour.
+    pub fn new() -> Self {
         Self(vec![
-            Asset::new("portal.css", "text/css; charset=utf-8", style(STYLE, colour)),
+            Asset::new("portal.css", "text/css; charset=utf-8", STYLE.to_owned()),
             Asset::new("portal.js", "text/javascript; charset=utf-8", join_modules(&MODULES)),
-            Asset::new("admin.css", "text/css; charset=utf-8", style(DESK_STYLE, colour)),
+            Asset::new("admin.css", "text/css; charset=utf-8", DESK_STYLE.to_owned()),
             Asset::new("admin.js", "text/javascript; charset=utf-8", join_modules(&DESK_MODULES)),
             Asset::new("docs.css", "text/css; charset=utf-8", DOCS_STYLE.to_owned()),
         ])
@@ -156,30 +172,13 @@ fn takes(headers: &HeaderMap, coding: &str) -> bool {
     })
 }
 
-fn style(sheet: &str, colour: &str) -> String {
-    if colour == HOUSE_COLOUR || !is_hex(colour) {
-        return sheet.to_owned();
-    }
-    format!(
-        "{sheet}
-:root {{ --brand: {colour}; }}
-"
-    )
-}
-
-/// The icon as a `data:` address, in the company's colour.
-pub fn icon(colour: &str) -> String {
-    let colour = if is_hex(colour) { colour } else { HOUSE_COLOUR };
-    let drawing = ICON.trim().replace(HOUSE_COLOUR, colour);
+/// The icon as a `data:` address, in the company's colour, with what can be seen on it.
+pub fn icon(colour: Colour) -> String {
+    let ink = colour.ink().to_string();
+    let drawing = ICON.trim().replace("#fff", &ink).replace(HOUSE_COLOUR, &colour.to_string());
     let inside =
         percent_encoding::utf8_percent_encode(&drawing, percent_encoding::NON_ALPHANUMERIC);
     format!("data:image/svg+xml,{inside}")
-}
-
-/// Nothing but a colour may reach the stylesheet from the settings.
-fn is_hex(colour: &str) -> bool {
-    let digits = colour.strip_prefix('#').unwrap_or_default();
-    digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// One script out of the modules, so that a first visit makes one request for it and not eight.
@@ -222,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_smallest_form_is_chosen_and_unpacks_to_the_same() {
-        let assets = Assets::new(HOUSE_COLOUR);
+        let assets = Assets::new();
         let asset = &assets.0[1];
         let mut plain = Vec::new();
         brotli::BrotliDecompress(&mut &asset.brotli()[..], &mut plain).expect("brotli");
@@ -245,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_first_visit_stays_small() {
-        let assets = Assets::new(HOUSE_COLOUR);
+        let assets = Assets::new();
         let bytes: usize = assets.0[..2].iter().map(|asset| asset.gzip().len()).sum();
         assert!(bytes < 32 * 1024, "{bytes}");
     }
@@ -268,10 +267,13 @@ mod tests {
     }
 
     #[test]
-    fn only_colours_reach_the_stylesheet() {
-        assert!(style(STYLE, "#aa5500").ends_with("--brand: #aa5500; }\n"));
-        for bad in ["red", "#12345", "#12345g", "#123456;}", ""] {
-            assert_eq!(style(STYLE, bad), STYLE, "{bad}");
-        }
+    fn the_icon_is_drawn_in_the_companys_colour() {
+        assert_eq!(Colour::HOUSE.to_string(), HOUSE_COLOUR);
+        assert!(
+            STYLE.contains(&format!("--brand: {HOUSE_COLOUR};")) && ICON.contains(HOUSE_COLOUR)
+        );
+        let gold = icon(Colour::parse("#ffd400").expect("a colour"));
+        assert!(gold.contains("ffd400") && gold.contains("16181d"), "{gold}");
+        assert!(!gold.contains("3355a8") && !gold.contains("%23fff%22"), "{gold}");
     }
 }

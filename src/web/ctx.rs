@@ -14,9 +14,11 @@ use super::cookies::Cookie;
 use super::health::Watch;
 use super::problem::Problem;
 use super::proxies;
-use super::site::Site;
+use super::site::{Site, Sites};
 use crate::app::App;
 use crate::clock::Millis;
+use crate::domain::Rules;
+use crate::domain::settings::InForce;
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::{self, Token, TokenHash};
 
@@ -95,8 +97,8 @@ impl fmt::Debug for NetworkKey {
 pub struct Shared {
     /// The application.
     pub app: Arc<App>,
-    /// Brand and assets of its pages.
-    pub site: Arc<Site>,
+    /// What its pages look like.
+    pub sites: Arc<Sites>,
     /// Whether the database answers.
     pub watch: Arc<Watch>,
 }
@@ -113,6 +115,7 @@ pub struct Ctx {
     pub now: Millis,
     /// Where it came from.
     pub network: NetworkKey,
+    settings: Arc<InForce>,
     headers: HeaderMap,
 }
 
@@ -120,13 +123,15 @@ impl FromRequestParts<Shared> for Ctx {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let Shared { app, site, .. } = shared;
+        let Shared { app, sites, .. } = shared;
         let request_id = parts.extensions.get::<RequestId>().cloned();
         let trusted = &app.config.server.trusted_proxies;
         let network = NetworkKey::of_request(&parts.extensions, &parts.headers, trusted);
+        let settings = app.shown().await;
         Ok(Self {
             app: Arc::clone(app),
-            site: Arc::clone(site),
+            site: sites.of(&settings),
+            settings,
             request_id: request_id.unwrap_or_else(|| RequestId(ids::word().into())),
             now: app.clock.now(),
             network,
@@ -136,6 +141,17 @@ impl FromRequestParts<Shared> for Ctx {
 }
 
 impl Ctx {
+    /// The settings to show, at most a second old. What decides something asks in its own
+    /// transaction: [`App::decide`].
+    pub fn settings(&self) -> &InForce {
+        &self.settings
+    }
+
+    /// The rules among them.
+    pub fn rules(&self) -> &Rules {
+        &self.settings.rules
+    }
+
     /// Whether the request says who it is at all: a page asked for by its address does not.
     pub fn has_authorization(&self) -> bool {
         self.headers.contains_key(AUTHORIZATION)

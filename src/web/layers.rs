@@ -24,11 +24,10 @@ use ipnet::IpNet;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::ctx::{NetworkKey, RequestId};
+use super::ctx::{NetworkKey, RequestId, Shared};
 use super::hub::ErrorPage;
 use super::problem::{Problem, ROOM_RETRY};
 use super::server::Limits;
-use super::site::Site;
 use crate::cause::caused_by;
 use crate::{ids, metrics};
 
@@ -82,7 +81,7 @@ pub fn security_headers(https: bool) -> Arc<[(HeaderName, HeaderValue)]> {
 
 /// What the layers need to know.
 struct Layers {
-    site: Arc<Site>,
+    shared: Shared,
     limits: Limits,
     headers: Arc<[(HeaderName, HeaderValue)]>,
     trusted: Vec<IpNet>,
@@ -93,13 +92,13 @@ struct Layers {
 /// a request comes from is believed.
 pub fn wrap(
     router: Router,
-    site: Arc<Site>,
+    shared: Shared,
     limits: Limits,
     headers: Arc<[(HeaderName, HeaderValue)]>,
     trusted: Vec<IpNet>,
 ) -> Router {
     let room = Semaphore::new(limits.requests);
-    let layers = Arc::new(Layers { site, limits, headers, trusted, room });
+    let layers = Arc::new(Layers { shared, limits, headers, trusted, room });
     router.layer(from_fn_with_state(layers, pass))
 }
 
@@ -114,7 +113,7 @@ async fn pass(State(layers): State<Arc<Layers>>, mut request: Request, next: Nex
     let (extensions, headers) = (request.extensions(), request.headers());
     let network = NetworkKey::of_request(extensions, headers, &layers.trusted).coarse().into();
     let outcome = caused_by(Arc::clone(&id.0), network, layers.admit(request, next)).await;
-    let mut response = layers.word(outcome, for_program, &id);
+    let mut response = layers.word(outcome, for_program, &id).await;
     layers.dress(response.headers_mut(), &id);
     let (route, status) = (route.as_ref().map_or("-", MatchedPath::as_str), response.status());
     let took = started.elapsed();
@@ -191,12 +190,13 @@ impl Layers {
     }
 
     /// Puts a problem into words, once, in the form that the asker reads.
-    fn word(&self, mut response: Response, for_program: bool, id: &RequestId) -> Response {
+    async fn word(&self, mut response: Response, for_program: bool, id: &RequestId) -> Response {
         let Some(problem) = problem_of(&mut response) else {
             return response;
         };
         log(&problem, id);
-        let (kind, body) = match self.page(&problem, id).filter(|_| !for_program) {
+        let page = if for_program { None } else { self.page(&problem, id).await };
+        let (kind, body) = match page {
             Some(page) => ("text/html; charset=utf-8", page),
             None => ("application/problem+json", problem.document(&id.0)),
         };
@@ -207,8 +207,13 @@ impl Layers {
         response
     }
 
-    fn page(&self, problem: &Problem, id: &RequestId) -> Option<String> {
-        ErrorPage::new(&self.site, problem.status.as_u16(), Some(&id.0)).render().ok()
+    async fn page(&self, problem: &Problem, id: &RequestId) -> Option<String> {
+        let Shared { app, sites, .. } = &self.shared;
+        // Whoever is sent away because there is too much to do is not to make more of it.
+        let busy = problem.status == StatusCode::SERVICE_UNAVAILABLE;
+        let settings = if busy { app.last_shown() } else { app.shown().await };
+        let site = sites.of(&settings);
+        ErrorPage::new(&site, problem.status.as_u16(), Some(&id.0)).render().ok()
     }
 
     fn dress(&self, headers: &mut HeaderMap, id: &RequestId) {

@@ -12,7 +12,9 @@ pub mod hub;
 pub mod input;
 pub mod layers;
 pub mod listener;
+mod logo;
 pub mod metrics;
+mod paint;
 mod places;
 pub mod portal;
 pub mod problem;
@@ -34,7 +36,7 @@ use crate::app::App;
 use ctx::Shared;
 use problem::Problem;
 use server::{Edge, Limits};
-use site::Site;
+use site::Sites;
 
 /// Every URL.
 pub fn routes() -> Router<Shared> {
@@ -44,6 +46,7 @@ pub fn routes() -> Router<Shared> {
         .merge(admin::routes())
         .merge(dev::routes())
         .route("/assets/{file}", get(assets::show))
+        .route("/logo/{hash}", get(logo::show))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .merge(api::routes())
@@ -60,14 +63,14 @@ pub fn edge_with(routes: Router<Shared>, app: Arc<App>, limits: Limits) -> Edge 
     let trusted = app.config.server.trusted_proxies.clone();
     let uncounted = places::uncounted(&trusted);
     let limits = counted(&app, limits);
-    let site = Arc::new(Site::new(app.config.brand.clone()));
-    let shared = Shared { app, site: Arc::clone(&site), watch: Arc::default() };
+    let sites = Arc::new(Sites::new(&app.last_shown()));
+    let shared = Shared { app, sites, watch: Arc::default() };
     let router = routes
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(shared.clone())
-        .layer(from_fn_with_state(shared, admin::guard::guard));
-    let router = layers::wrap(router, site, limits, Arc::clone(&headers), trusted);
+        .layer(from_fn_with_state(shared.clone(), admin::guard::guard));
+    let router = layers::wrap(router, shared, limits, Arc::clone(&headers), trusted);
     Edge { router, limits, headers, uncounted, tls: None }
 }
 

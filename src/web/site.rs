@@ -2,21 +2,31 @@
 //! written. Nothing here knows a request.
 
 use std::fmt::Write as _;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use askama::filters::{Html, Safe, escape};
 use linkify::{LinkFinder, LinkKind};
 
 use crate::clock::Millis;
 use crate::config::Brand;
+use crate::domain::colour::Colour;
+use crate::domain::settings::InForce;
 use crate::web::assets::{self, Assets};
+use crate::web::paint;
 
-/// Everything a page needs beside its own content. Made once, at start.
+/// Everything a page needs beside its own content. Made when the settings change.
 #[derive(Debug)]
 pub struct Site {
     /// The company.
     pub brand: Brand,
     /// Stylesheet and script.
-    pub assets: Assets,
+    pub assets: Arc<Assets>,
+    /// The company's colour, `#rrggbb`.
+    pub colour: Colour,
+    /// The stylesheet of that colour; empty for the house's own, which all stylesheets are in.
+    pub paint: String,
+    /// Where the logo is; empty without one.
+    pub logo: String,
     /// The icon as a `data:` address, which spares a request.
     pub icon: String,
     /// Names how pages look: other templates (by the version), another stylesheet, another brand.
@@ -26,12 +36,72 @@ pub struct Site {
 impl Site {
     /// A site in the look of `brand`.
     pub fn new(brand: Brand) -> Self {
-        let colour = brand.colour.as_deref().unwrap_or(assets::HOUSE_COLOUR);
-        let assets = Assets::new(colour);
+        Self::with(Arc::new(Assets::new()), brand)
+    }
+
+    fn with(assets: Arc<Assets>, brand: Brand) -> Self {
+        let colour = brand.colour.as_deref().and_then(Colour::parse).unwrap_or(Colour::HOUSE);
+        let paint = paint::url(colour);
+        let logo = brand.logo.as_ref().map(|hash| format!("/logo/{hash}")).unwrap_or_default();
         let icon = assets::icon(colour);
         let version = env!("CARGO_PKG_VERSION");
-        let look = format!("{version}\n{}\n{brand:?}", assets.url("portal.css"));
-        Self { brand, assets, icon, look }
+        let look = format!("{version}\n{}\n{paint}\n{brand:?}", assets.url("portal.css"));
+        Self { brand, assets, colour, paint, logo, icon, look }
+    }
+
+    /// Where a telephone dials; empty if there is no number in what the company calls its own.
+    pub fn dial(&self) -> String {
+        dial(self.brand.phone.as_deref().unwrap_or_default())
+    }
+}
+
+/// A telephone number as `tel:` has it (RFC 3966): its digits, and a plus before them. What stands after
+/// the number in words (an extension, who answers) is not dialled.
+fn dial(phone: &str) -> String {
+    let number = phone
+        .split(|letter: char| letter.is_alphabetic())
+        .find(|part| part.chars().filter(char::is_ascii_digit).count() >= 3);
+    let number = number.unwrap_or_default().trim_start();
+    let plus = if number.trim_start_matches('(').starts_with('+') { "+" } else { "" };
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    if digits.is_empty() { digits } else { format!("tel:{plus}{digits}") }
+}
+
+/// The look of the settings of the moment, made anew when they change.
+#[derive(Debug)]
+pub struct Sites {
+    assets: Arc<Assets>,
+    last: RwLock<(Option<String>, Arc<Site>)>,
+}
+
+impl Sites {
+    /// Begins with the look of `settings`.
+    pub fn new(settings: &InForce) -> Self {
+        let assets = Arc::new(Assets::new());
+        let site = Site::with(Arc::clone(&assets), settings.config.brand.clone());
+        Self { assets, last: RwLock::new((settings.stamp.clone(), Arc::new(site))) }
+    }
+
+    /// What all looks share.
+    pub fn assets(&self) -> &Assets {
+        &self.assets
+    }
+
+    /// The look of `settings`.
+    pub fn of(&self, settings: &InForce) -> Arc<Site> {
+        let last = self.last.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if last.0 == settings.stamp {
+            return last.1;
+        }
+        let site = Arc::new(self.imagine(settings));
+        let kept = (settings.stamp.clone(), Arc::clone(&site));
+        *self.last.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        site
+    }
+
+    /// The look of settings that do not hold, for a look at them before.
+    pub fn imagine(&self, settings: &InForce) -> Site {
+        Site::with(Arc::clone(&self.assets), settings.config.brand.clone())
     }
 }
 
@@ -102,6 +172,22 @@ mod tests {
             assert!(!prose(text).0.contains("<a"), "{text}");
         }
         assert!(prose("HTTP://Example.com").0.contains("<a"));
+    }
+
+    #[test]
+    fn a_telephone_dials_the_number_and_nothing_else() {
+        for (phone, dialled) in [
+            ("613 555 0142", "tel:6135550142"),
+            ("+1 (613) 555-0142", "tel:+16135550142"),
+            ("(+49) 30 123456", "tel:+4930123456"),
+            ("613 555 0142 ext. 7", "tel:6135550142"),
+            ("Call 613.555.0142 day and night", "tel:6135550142"),
+            ("555\"><script>", "tel:555"),
+            ("on the website", ""),
+            ("", ""),
+        ] {
+            assert_eq!(dial(phone), dialled, "{phone}");
+        }
     }
 
     #[test]

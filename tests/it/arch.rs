@@ -75,6 +75,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("instant_acme", &["tls"]),
     ("rcgen", &["tls"]),
     ("ring", &["domain"]),
+    ("imagesize", &["domain"]),
+    ("roxmltree", &["domain"]),
     ("listenfd", &["config"]),
     ("sd_notify", &["config"]),
     ("clap", &["cli", "config", "main"]),

@@ -51,7 +51,7 @@ async fn plant(app: &TestApp) -> Reference {
     app.act(move |tx, rules, now| {
         let change = to(Status::InProgress);
         tickets::change(tx, rules, &program, &reference, &change, now)?;
-        tickets::resolve(tx, &program, &reference, "A new cable.", true, now)
+        tickets::resolve(tx, rules, &program, &reference, "A new cable.", true, now)
     })
     .await
     .unwrap();

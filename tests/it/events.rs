@@ -183,8 +183,8 @@ async fn write(app: &App, reference: &doorkey::ids::Reference, body: String) {
     let (reference, now) = (reference.clone(), app.clock.now());
     let note = NewNote { body, visibility: Visibility::Public, notify: false };
     let actor = crate::support::desk::somebody();
-    let work = move |tx: &mut doorkey::domain::Tx<'_>| {
-        notes::add(tx, &actor, &reference, &note, None, now)
+    let work = move |tx: &mut doorkey::domain::Tx<'_>, rules: &doorkey::domain::Rules| {
+        notes::add(tx, rules, &actor, &reference, &note, None, now)
     };
-    app.db.write(work).await.unwrap();
+    app.decide(work).await.unwrap();
 }

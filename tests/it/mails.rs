@@ -71,9 +71,11 @@ async fn a_public_note_is_mailed_and_an_internal_one_never() {
     assert!(new_mails(&app).await.is_empty());
     let quiet = NewNote { body: "Hush.".into(), visibility: Visibility::Public, notify: false };
     let reference = ticket.reference.clone();
-    app.act(move |tx, _, now| notes::add(tx, &somebody(), &reference, &quiet, None, now))
-        .await
-        .unwrap();
+    app.act(move |tx, rules, now| {
+        notes::add(tx, rules, &somebody(), &reference, &quiet, None, now)
+    })
+    .await
+    .unwrap();
     assert!(new_mails(&app).await.is_empty());
 }
 

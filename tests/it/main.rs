@@ -51,6 +51,7 @@ mod passkeys;
 mod portal_api;
 mod real;
 mod schema;
+mod settings;
 mod slow;
 mod story;
 mod support;

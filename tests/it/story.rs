@@ -46,6 +46,7 @@ async fn one_story_runs_every_statement_of_the_store() {
     a_ticket_moves(&app).await;
     links_end(&app).await;
     events_are_told(&app).await;
+    the_company_changes(&app).await;
     rows_are_made_up(&app).await;
     a_backup_is_restored(&app).await;
     jobs::tidy::close(&app).await.unwrap();
@@ -129,6 +130,23 @@ async fn the_log_is_read(app: &TestApp) {
         assert_eq!(found.items[0].subject.words, ALICE);
     }
     app.act(|tx, _, _| audit::forget(tx, "staff", 1, ALICE)).await.unwrap();
+}
+
+async fn the_company_changes(app: &TestApp) {
+    use doorkey::domain::logos::Logo;
+    use doorkey::domain::settings::{self, Change, Section, Seen};
+    let drawing = br#"<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h8"/></svg>"#;
+    let logo = Logo::read("logo", drawing).unwrap();
+    let seen = Seen::of(Section::Logo, &*app.shown().await);
+    let (keeper, hash) = (app.shared().settings.clone(), logo.hash.clone());
+    app.act(move |tx, _, now| {
+        let change = Change { name: "brand.logo", value: logo.hash.clone() };
+        let what = (Section::Logo, &seen);
+        settings::save(tx, &keeper, &somebody(), what, (&[change], Some(&logo)), now)
+    })
+    .await
+    .unwrap();
+    app.anon().get(&format!("/logo/{hash}")).await.expect(200);
 }
 
 async fn a_customer_comes_in(app: &TestApp) {

@@ -43,7 +43,7 @@ pub async fn fill(app: &App, company: Company, scripts: &[Script]) -> Result<(),
     let mut year = plan::year(&company, scripts, now);
     let add = move |tx: &mut Tx<'_>| add_people(tx, &company, now.minus(BEFORE));
     let (staff, customers) = app.db.write(add).await?;
-    let cast = Arc::new(Cast { rules: app.rules.clone(), staff, customers, now });
+    let cast = Arc::new(Cast { rules: app.shown().await.rules.clone(), staff, customers, now });
     while !year.is_empty() {
         let batch: Vec<Planned> = year.drain(..year.len().min(BATCH)).collect();
         let cast = Arc::clone(&cast);
@@ -140,9 +140,16 @@ impl Cast {
                 replies::add(tx, &self.rules, &viewer, &ticket.reference, &reply, None, at)
                     .map(drop)
             }
-            Act::Resolve(by, text) => {
-                tickets::resolve(tx, &self.actor(*by), &ticket.reference, text, false, at).map(drop)
-            }
+            Act::Resolve(by, text) => tickets::resolve(
+                tx,
+                &self.rules,
+                &self.actor(*by),
+                &ticket.reference,
+                text,
+                false,
+                at,
+            )
+            .map(drop),
         }
     }
 
@@ -166,7 +173,7 @@ impl Cast {
         at: Millis,
     ) -> Result<(), Error> {
         let note = NewNote { body: text.to_owned(), visibility, notify: false };
-        notes::add(tx, &self.actor(by), &ticket.reference, &note, None, at).map(drop)
+        notes::add(tx, &self.rules, &self.actor(by), &ticket.reference, &note, None, at).map(drop)
     }
 
     fn actor(&self, index: usize) -> Actor {

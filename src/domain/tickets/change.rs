@@ -53,10 +53,10 @@ pub fn change(
     }
     save(tx, standing, &ticket)?;
     if change.notify && assigned {
-        mails::ticket_assigned(tx, &ticket, actor, now)?;
+        mails::ticket_assigned(tx, rules, &ticket, actor, now)?;
     }
-    if change.notify && ticket.status != before && rules.mail_on_status_change {
-        mails::status_changed(tx, &ticket, before, now)?;
+    if change.notify && ticket.status != before {
+        mails::status_changed(tx, rules, &ticket, before, now)?;
     }
     Ok(ticket)
 }
@@ -67,6 +67,7 @@ pub fn change(
 /// [`Error::NotFound`]; [`Error::TransitionRefused`] if it is resolved or closed.
 pub fn resolve(
     tx: &mut Tx<'_>,
+    rules: &Rules,
     actor: &Actor,
     reference: &Reference,
     resolution: &str,
@@ -79,7 +80,7 @@ pub fn resolve(
     entries::record(tx, &mut ticket, actor, draft, now)?;
     save(tx, before, &ticket)?;
     if notify {
-        mails::ticket_resolved(tx, &ticket, resolution, now)?;
+        mails::ticket_resolved(tx, rules, &ticket, resolution, now)?;
     }
     Ok(ticket)
 }

@@ -62,8 +62,8 @@ pub fn create(
     store::tickets::update(tx, &ticket)?;
     count_new(tx, &ticket)?;
     if new.notify {
-        mails::ticket_created(tx, &ticket, now)?;
-        mails::ticket_assigned(tx, &ticket, actor, now)?;
+        mails::ticket_created(tx, rules, &ticket, now)?;
+        mails::ticket_assigned(tx, rules, &ticket, actor, now)?;
     }
     Ok(ticket)
 }

@@ -117,6 +117,7 @@ pub fn work(
 /// [`Error::NotFound`].
 pub fn add_note(
     tx: &mut Tx<'_>,
+    rules: &Rules,
     actor: &Actor,
     reference: &Reference,
     note: &NewNote,
@@ -132,7 +133,7 @@ pub fn add_note(
         Ok(None) | Err(Error::IdempotencyMismatch) => return Ok(Outcome::ChangedMeanwhile),
         Err(error) => return Err(error),
     }
-    notes::add(tx, actor, reference, note, Some(&key), now)?;
+    notes::add(tx, rules, actor, reference, note, Some(&key), now)?;
     Ok(Outcome::Done)
 }
 
@@ -172,10 +173,10 @@ fn is_so(ticket: &Ticket, wanted: &Change) -> bool {
 /// Those of [`resolve`].
 pub fn resolve_seen(
     tx: &mut Tx<'_>,
+    rules: &Rules,
     actor: &Actor,
     reference: &Reference,
-    text: &str,
-    notify: bool,
+    (text, notify): (&str, bool),
     seen: Seen,
     now: Millis,
 ) -> Result<Outcome, Error> {
@@ -186,6 +187,6 @@ pub fn resolve_seen(
     if Seen::of(&ticket) != seen {
         return Ok(Outcome::ChangedMeanwhile);
     }
-    resolve(tx, actor, reference, text, notify, now)?;
+    resolve(tx, rules, actor, reference, text, notify, now)?;
     Ok(Outcome::Done)
 }

@@ -6,8 +6,8 @@ use super::customers::LIST;
 use super::desk::{Desk, go};
 use super::form::Form;
 use super::ticket_links::Use;
-use crate::domain::Tx;
 use crate::domain::links::{self, Reason};
+use crate::domain::{Rules, Tx};
 use crate::error::Error;
 use crate::web::input::Segments;
 use crate::web::reply::Reply;
@@ -30,11 +30,11 @@ pub(super) async fn issue(desk: Desk, Segments(id): Segments<i64>, form: Form) -
 }
 
 async fn copy(desk: &Desk, id: i64) -> Result<String, Error> {
-    let (rules, actor, now) = (desk.app.rules.clone(), desk.actor(), desk.now);
-    let work = move |tx: &mut Tx<'_>| {
-        links::issue_by_hand(tx, &rules, &actor, (id, None), Reason::Staff, now)
+    let (actor, now) = (desk.actor(), desk.now);
+    let work = move |tx: &mut Tx<'_>, rules: &Rules| {
+        links::issue_by_hand(tx, rules, &actor, (id, None), Reason::Staff, now)
     };
-    let (_, token) = desk.app.db.write(work).await?;
+    let (_, token) = desk.app.decide(work).await?;
     Ok(links::url(desk.app.config.server.public_url.as_str(), None, &token))
 }
 

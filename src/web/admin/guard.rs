@@ -77,7 +77,7 @@ async fn admit(shared: &Shared, request: Request, next: Next) -> Reply {
         return turn_away(&ctx, asked, wanted, body, for_program).await;
     };
     ctx.app.uses.session_used(&signed_in.session, ctx.now);
-    if !passkeys::is_enough(&ctx.app.rules, &signed_in) && !WITHOUT_PASSKEY.contains(&&*path) {
+    if !passkeys::is_enough(ctx.rules(), &signed_in) && !WITHOUT_PASSKEY.contains(&&*path) {
         return want_passkey(for_program);
     }
     parts.extensions.insert(signed_in.clone());

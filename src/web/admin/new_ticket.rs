@@ -12,13 +12,13 @@ use serde::Serialize;
 use super::desk::{Desk, go};
 use super::form::{Filled, Form};
 use super::frame::Frame;
-use crate::domain::Tx;
 use crate::domain::customers::{self, Customer, NewCustomer};
 use crate::domain::email::Email;
 use crate::domain::idempotency::Key;
 use crate::domain::staff::{self, Staff};
 use crate::domain::text;
 use crate::domain::tickets::{self, NewTicket, Priority};
+use crate::domain::{Rules, Tx};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids;
 use crate::web::ctx::Shared;
@@ -88,7 +88,7 @@ async fn page(desk: &Desk, form: Filled, offer: Offer) -> Reply {
     let status = if form.is_refused() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let view = NewTicketPage {
         frame: desk.frame(),
-        categories: &desk.app.rules.categories,
+        categories: &desk.rules().categories,
         form: &form,
         staff: &staff,
         found: &found,
@@ -123,9 +123,11 @@ async fn send(desk: Desk, form: Form) -> Reply {
     };
     let actor = desk.actor();
     let key = Key::new(&actor, key, &[b"desk ticket", form.as_bytes()]);
-    let (rules, now) = (desk.app.rules.clone(), desk.now);
-    let work = move |tx: &mut Tx<'_>| tickets::create(tx, &rules, &actor, &new, Some(&key), now);
-    match desk.app.db.write(work).await {
+    let now = desk.now;
+    let work = move |tx: &mut Tx<'_>, rules: &Rules| {
+        tickets::create(tx, rules, &actor, &new, Some(&key), now)
+    };
+    match desk.app.decide(work).await {
         Ok(ticket) => go(&format!("/admin/tickets/{}", ticket.reference)),
         Err(Error::IdempotencyMismatch) => page(&desk, sent_before(&form), Offer::Nobody).await,
         Err(error) => page(&desk, form.refused(error)?, Offer::Nobody).await,

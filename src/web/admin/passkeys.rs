@@ -58,7 +58,7 @@ async fn list(desk: Desk, Query(mut fields): Query) -> Reply {
 async fn page(desk: &Desk, form: &Filled, is_offer: bool) -> Reply {
     let staff_id = desk.me.staff.id;
     let passkeys = desk.app.db.read(move |tx| passkeys::list(tx, staff_id)).await?;
-    let is_enough = passkeys::is_enough(&desk.app.rules, &desk.me);
+    let is_enough = passkeys::is_enough(desk.rules(), &desk.me);
     let page = Passkeys {
         frame: desk.frame(),
         may_add: party(desk).is_some() && (is_enough || passkeys.is_empty()),
@@ -74,8 +74,9 @@ async fn page(desk: &Desk, form: &Filled, is_offer: bool) -> Reply {
 async fn begin_adding(desk: Desk, form: Form) -> Reply {
     form.fields().finish()?;
     let party = must_have_party(&desk)?;
-    let (me, rules, now) = (desk.me.clone(), desk.app.rules.clone(), desk.now);
-    let begun = desk.app.db.write(move |tx| passkeys::begin_adding(tx, &rules, &me, now)).await?;
+    let (me, now) = (desk.me.clone(), desk.now);
+    let begun =
+        desk.app.decide(move |tx, rules| passkeys::begin_adding(tx, rules, &me, now)).await?;
     let (challenge, had) = begun;
     let known: Vec<String> = had.iter().map(|it| webauthn::text(&it.credential_id)).collect();
     let staff = &desk.me.staff;
@@ -123,10 +124,11 @@ async fn add(desk: Desk, form: Form) -> Reply {
 }
 
 async fn store(desk: &Desk, party: Party, new: NewPasskey) -> Result<crate::ids::Token, Error> {
-    let (me, rules, now) = (desk.me.clone(), desk.app.rules.clone(), desk.now);
+    let (me, now) = (desk.me.clone(), desk.now);
     let visitor = desk.visitor();
-    let added =
-        desk.app.db.write(move |tx| passkeys::add(tx, &rules, &party, &me, &new, &visitor, now));
+    let added = desk
+        .app
+        .decide(move |tx, rules| passkeys::add(tx, rules, &party, &me, &new, &visitor, now));
     let message = "This passkey was not taken. Please try again.";
     let refused = || FieldError::new("name", FieldCode::UnknownValue, message).into();
     added.await?.ok_or_else(refused)
@@ -134,18 +136,18 @@ async fn store(desk: &Desk, party: Party, new: NewPasskey) -> Result<crate::ids:
 
 async fn remove(desk: Desk, Segments(id): Segments<i64>, form: Form) -> Reply {
     form.fields().finish()?;
-    let (me, rules) = (desk.me.clone(), desk.app.rules.clone());
-    desk.app.db.write(move |tx| passkeys::remove(tx, &rules, &me, id)).await?;
+    let me = desk.me.clone();
+    desk.app.decide(move |tx, rules| passkeys::remove(tx, rules, &me, id)).await?;
     go(LIST)
 }
 
 async fn begin_sign_in(ctx: Ctx, form: Form) -> Reply {
     form.fields().finish()?;
     let party = must_have_party(&ctx)?;
-    let (rules, key, now) = (ctx.app.rules.clone(), ctx.app.key, ctx.now);
+    let (key, now) = (ctx.app.key, ctx.now);
     let network = ctx.network.as_bytes().to_vec();
     let challenge =
-        ctx.app.db.write(move |tx| passkeys::begin_sign_in(tx, &rules, &key, &network, now));
+        ctx.app.decide(move |tx, rules| passkeys::begin_sign_in(tx, rules, &key, &network, now));
     let challenge = challenge.await?;
     let timeout = CHALLENGE_TTL.as_millis() as u64;
     reply::ok(&json!({ "challenge": challenge, "party": { "id": party.id }, "timeout": timeout }))

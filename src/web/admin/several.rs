@@ -73,10 +73,11 @@ async fn change_all(desk: &Desk, chosen: &[String], change: &Change) -> Result<N
             news.failed.push((typed.clone(), "There is no such ticket.".to_owned()));
             continue;
         };
-        let (rules, actor, now) = (desk.app.rules.clone(), desk.actor(), desk.now);
+        let (actor, now) = (desk.actor(), desk.now);
         let change = change.clone();
-        let work =
-            desk.app.db.write(move |tx| change_one(tx, &rules, &actor, &reference, &change, now));
+        let work = desk
+            .app
+            .decide(move |tx, rules| change_one(tx, rules, &actor, &reference, &change, now));
         match work.await {
             Ok(Became::Same) => same += 1,
             Ok(Became::ForGood) => changed += 1,
@@ -107,8 +108,8 @@ async fn undo(desk: Desk, form: Form) -> Reply {
     let (mut news, mut back) = (News::default(), 0);
     for was in before {
         let name = was.reference.to_string();
-        let (rules, actor, now) = (desk.app.rules.clone(), desk.actor(), desk.now);
-        let work = desk.app.db.write(move |tx| put_back(tx, &rules, &actor, &was, now));
+        let (actor, now) = (desk.actor(), desk.now);
+        let work = desk.app.decide(move |tx, rules| put_back(tx, rules, &actor, &was, now));
         match work.await {
             Ok(true) => back += 1,
             Ok(false) => {

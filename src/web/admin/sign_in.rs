@@ -72,12 +72,11 @@ async fn ask(ctx: Ctx, form: Form) -> Reply {
         Ok(email) => email,
         Err(error) => return door(&ctx, &form.refused(error)?, false),
     };
-    let (rules, key, now) = (ctx.app.rules.clone(), ctx.app.key, ctx.now);
+    let (key, now) = (ctx.app.key, ctx.now);
     let (network, then) = (ctx.network.as_bytes().to_vec(), then::local(&wanted).to_owned());
-    let request = ctx
-        .app
-        .db
-        .write(move |tx| staff_sign_ins::request(tx, &rules, &key, &email, &then, &network, now));
+    let request = ctx.app.decide(move |tx, rules| {
+        staff_sign_ins::request(tx, rules, &key, &email, &then, &network, now)
+    });
     let request_id = request.await?;
     let mut response = go("/admin/sign-in/sent")?;
     let asked = [vec![request_id], asked(&ctx)].concat();
@@ -111,11 +110,11 @@ async fn code(ctx: Ctx, form: Form) -> Reply {
         Err(error) => return answer(&ctx, &form.refused(error)?),
     };
     let requests = asked(&ctx);
-    let (rules, key, now) = (ctx.app.rules.clone(), ctx.app.key, ctx.now);
+    let (key, now) = (ctx.app.key, ctx.now);
     let (visitor, network) = (visitor(&ctx), ctx.network.as_bytes().to_vec());
-    let outcome = ctx.app.db.write(move |tx| {
+    let outcome = ctx.app.decide(move |tx, rules| {
         let (asked, from) = ((&*requests, &*typed), (&visitor, &*network));
-        staff_sign_ins::open_code(tx, &rules, &key, asked, from, now)
+        staff_sign_ins::open_code(tx, rules, &key, asked, from, now)
     });
     match outcome.await? {
         Outcome::In { signed_in, token, next_path } => {

@@ -85,7 +85,7 @@ pub(super) async fn page(desk: &Desk, reference: &Reference, shown: Shown) -> Re
         _ => StatusCode::OK,
     };
     let details = shown.details.clone().unwrap_or_else(|| as_it_is(&found.ticket));
-    let (frame, categories) = (desk.frame(), &desk.app.rules.categories);
+    let (frame, categories) = (desk.frame(), &desk.rules().categories);
     let view = TicketPage { frame, categories, it: &found, details: &details, shown: &shown };
     let mut response = reply::page(&view)?;
     *response.status_mut() = status;

@@ -12,10 +12,10 @@ use crate::domain::email::Email;
 use crate::domain::entries::Visibility;
 use crate::domain::notes::NewNote;
 use crate::domain::tickets::{self, Change, Outcome, Priority, Seen, Status, Ticket};
-use crate::domain::{links, mails, text};
+use crate::domain::{Rules, links, mails, text};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::Reference;
-use crate::mail::{self, Minted, Rendered};
+use crate::mail::{self, Brand, Minted, Rendered};
 use crate::web::input::{Fields, Segments};
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
@@ -36,8 +36,10 @@ pub(super) async fn note(desk: Desk, Segments(text): Segments<String>, form: For
         Err(error) => return again(&desk, &reference, form.refused(error)?, in_note).await,
     };
     let (actor, wanted, now) = (desk.actor(), reference.clone(), desk.now);
-    let work = move |tx: &mut Tx<'_>| tickets::add_note(tx, &actor, &wanted, &note, seen, now);
-    match desk.app.db.write(work).await? {
+    let work = move |tx: &mut Tx<'_>, rules: &Rules| {
+        tickets::add_note(tx, rules, &actor, &wanted, &note, seen, now)
+    };
+    match desk.app.decide(work).await? {
         Outcome::Done => go(&format!("/admin/tickets/{reference}#write")),
         Outcome::ChangedMeanwhile => changed(&desk, &reference, seen, form.typed(), in_note).await,
     }
@@ -96,12 +98,12 @@ async fn make(
     change: Change,
     seen: Seen,
 ) -> Result<Outcome, Error> {
-    let (rules, actor, now) = (desk.app.rules.clone(), desk.actor(), desk.now);
+    let (actor, now) = (desk.actor(), desk.now);
     let reference = reference.clone();
-    let work = move |tx: &mut Tx<'_>| {
-        tickets::change_seen(tx, &rules, &actor, &reference, &change, seen, now)
+    let work = move |tx: &mut Tx<'_>, rules: &Rules| {
+        tickets::change_seen(tx, rules, &actor, &reference, &change, seen, now)
     };
-    desk.app.db.write(work).await
+    desk.app.decide(work).await
 }
 
 /// Shows what the customer will see and be mailed, and then, on its button, resolves.
@@ -122,10 +124,10 @@ pub(super) async fn resolution(desk: Desk, Segments(text): Segments<String>, for
         Step::Preview => preview(&desk, &reference, &text, notify, seen).await,
         Step::Resolve => {
             let (actor, wanted, now) = (desk.actor(), reference.clone(), desk.now);
-            let work = move |tx: &mut Tx<'_>| {
-                tickets::resolve_seen(tx, &actor, &wanted, &text, notify, seen, now)
+            let work = move |tx: &mut Tx<'_>, rules: &Rules| {
+                tickets::resolve_seen(tx, rules, &actor, &wanted, (&text, notify), seen, now)
             };
-            match desk.app.db.write(work).await? {
+            match desk.app.decide(work).await? {
                 Outcome::Done => go(&format!("/admin/tickets/{reference}")),
                 Outcome::ChangedMeanwhile => {
                     changed(&desk, &reference, seen, form.typed(), in_resolution).await
@@ -169,8 +171,9 @@ async fn preview(
         Ok::<_, Error>((ticket, active))
     });
     let (ticket, active) = read.await?;
-    let mail = if notify && active { Some(letter(desk, &ticket, text)?) } else { None };
-    let reopens = desk.app.rules.reopen_on_reply;
+    let mailed = notify && active && desk.rules().notices.ticket_resolved;
+    let mail = if mailed { Some(letter(desk, &ticket, text)?) } else { None };
+    let reopens = desk.rules().reopen_on_reply;
     let frame = desk.frame();
     let view = Preview { frame, ticket: &ticket, text, notify, active, seen, mail, reopens };
     reply::page(&view)
@@ -182,10 +185,10 @@ fn letter(desk: &Desk, ticket: &Ticket, text: &str) -> Result<Rendered, Problem>
     let minted = Minted {
         link: Some(format!("{public_url}/portal/tickets/{}#token=…", ticket.reference)),
         code: None,
-        valid_for: links::in_words_of_time(desk.app.rules.link_ttl),
+        valid_for: links::in_words_of_time(desk.rules().link_ttl),
     };
     let mail = mails::resolved(ticket, text);
-    mail::render(&mail, &desk.app.post.brand, &desk.app.rules, &minted)
+    mail::render(&mail, &Brand::from(&desk.site.brand), desk.rules(), &minted)
         .map_err(|error| Problem::internal().because(error))
 }
 

@@ -3,9 +3,9 @@
 use super::desk::{Desk, go};
 use super::form::Form;
 use super::ticket::{Shown, named, page};
-use crate::domain::Tx;
 use crate::domain::links::{self, Reason};
 use crate::domain::tickets;
+use crate::domain::{Rules, Tx};
 use crate::error::{Error, FieldError};
 use crate::ids::Reference;
 use crate::web::input::Segments;
@@ -56,13 +56,13 @@ pub(super) async fn issue(desk: Desk, Segments(text): Segments<String>, form: Fo
 }
 
 async fn copy(desk: &Desk, reference: &Reference) -> Result<String, Error> {
-    let (rules, actor, now) = (desk.app.rules.clone(), desk.actor(), desk.now);
+    let (actor, now) = (desk.actor(), desk.now);
     let wanted = reference.clone();
-    let work = move |tx: &mut Tx<'_>| {
+    let work = move |tx: &mut Tx<'_>, rules: &Rules| {
         let customer_id = tickets::find(tx, &actor, &wanted)?.customer.id;
-        links::issue_by_hand(tx, &rules, &actor, (customer_id, Some(&wanted)), Reason::Staff, now)
+        links::issue_by_hand(tx, rules, &actor, (customer_id, Some(&wanted)), Reason::Staff, now)
     };
-    let (_, token) = desk.app.db.write(work).await?;
+    let (_, token) = desk.app.decide(work).await?;
     let public_url = desk.app.config.server.public_url.as_str();
     Ok(links::url(public_url, Some(reference), &token))
 }

@@ -94,7 +94,7 @@ pub(super) async fn page(desk: &Desk, asked: Asked, told: Told) -> Reply {
         || told.news.as_ref().is_some_and(|news| news.is_refused);
     let view = Tickets {
         frame: desk.frame(),
-        categories: &desk.app.rules.categories,
+        categories: &desk.rules().categories,
         terms: words::terms(asked.typed()),
         asked: &asked,
         told: &told,

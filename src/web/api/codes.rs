@@ -27,13 +27,12 @@ pub async fn redeem(ctx: Ctx, body: Body) -> Reply {
     let request_id = fields.required("request_id", request_id);
     let code = fields.required("code", six_digits);
     let (request_id, code) = fields.finish_with(|| request_id.zip(code))?;
-    let (rules, key, now) = (ctx.app.rules.clone(), ctx.app.key, ctx.now);
+    let (key, now) = (ctx.app.key, ctx.now);
     let network = ctx.network.clone();
     let outcome = ctx
         .app
-        .db
-        .write(move |tx| {
-            codes::redeem(tx, &rules, &key, (&request_id, &code), network.as_bytes(), now)
+        .decide(move |tx, rules| {
+            codes::redeem(tx, rules, &key, (&request_id, &code), network.as_bytes(), now)
         })
         .await?;
     match outcome {

@@ -47,12 +47,11 @@ pub async fn issue(ctx: Ctx, Segments(segment): Segments<String>, body: Body) ->
     let mut fields = body.json()?;
     let reference = fields.optional("ticket", reference_field);
     fields.finish()?;
-    let (rules, now, wanted) = (ctx.app.rules.clone(), ctx.now, reference.clone());
+    let (now, wanted) = (ctx.now, reference.clone());
     let (link, token) = ctx
         .app
-        .db
-        .write(move |tx| {
-            links::issue_by_hand(tx, &rules, &actor, (id, wanted.as_ref()), Reason::Api, now)
+        .decide(move |tx, rules| {
+            links::issue_by_hand(tx, rules, &actor, (id, wanted.as_ref()), Reason::Api, now)
         })
         .await?;
     let public_url = ctx.app.config.server.public_url.as_str();

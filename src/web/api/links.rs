@@ -28,14 +28,13 @@ pub async fn request(ctx: Ctx, body: Body) -> Reply {
     let email = fields.required("email", email_field);
     let reference = fields.optional("ticket", reference_field);
     let email = fields.finish_with(|| email)?;
-    let (rules, key, now) = (ctx.app.rules.clone(), ctx.app.key, ctx.now);
+    let (key, now) = (ctx.app.key, ctx.now);
     let network = ctx.network.clone();
     let request_id = ctx
         .app
-        .db
-        .write(move |tx| {
+        .decide(move |tx, rules| {
             let network = network.as_bytes();
-            links::request(tx, &rules, &key, &email, reference.as_ref(), network, now)
+            links::request(tx, rules, &key, &email, reference.as_ref(), network, now)
         })
         .await;
     if matches!(request_id, Ok(_) | Err(Error::RateLimited { .. })) {
@@ -44,7 +43,7 @@ pub async fn request(ctx: Ctx, body: Body) -> Reply {
     let request_id = request_id?;
     let message = format!(
         "If that address is one of our customers', a link is on its way. It is valid for {}.",
-        links::in_words_of_time(ctx.app.rules.link_ttl)
+        links::in_words_of_time(ctx.rules().link_ttl)
     );
     reply::json(StatusCode::ACCEPTED, &LinkRequested { message, request_id })
 }

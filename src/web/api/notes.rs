@@ -63,8 +63,9 @@ pub async fn add(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> R
     let now = ctx.now;
     let entry = ctx
         .app
-        .db
-        .write(move |tx| notes::add(tx, &actor, &reference, &note, key.as_ref(), now))
+        .decide(move |tx, rules| {
+            notes::add(tx, rules, &actor, &reference, &note, key.as_ref(), now)
+        })
         .await?;
     reply::json(StatusCode::CREATED, &DeskEntry::from(entry))
 }

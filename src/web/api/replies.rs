@@ -33,13 +33,12 @@ pub async fn add(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> R
         Key::new(&viewer.actor(), key, &[b"reply", reference.as_str().as_bytes(), text.as_bytes()])
     });
     let reply = NewReply { body: text, notify: true };
-    let (rules, token, now) = (ctx.app.rules.clone(), ctx.token()?, ctx.now);
+    let (token, now) = (ctx.token()?, ctx.now);
     let entry = ctx
         .app
-        .db
-        .write(move |tx| {
+        .decide(move |tx, rules| {
             let viewer = access::viewer(tx, &token, now)?;
-            replies::add(tx, &rules, &viewer, &reference, &reply, key.as_ref(), now)
+            replies::add(tx, rules, &viewer, &reference, &reply, key.as_ref(), now)
         })
         .await?;
     reply::json(StatusCode::CREATED, &OwnEntry::from(entry))

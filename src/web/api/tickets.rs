@@ -57,11 +57,10 @@ pub async fn create(ctx: Ctx, body: Body) -> Reply {
     let key = ctx.idempotency_key()?;
     let new = new_ticket(body.json()?)?;
     let key = key.map(|key| Key::new(&actor, key, &[b"ticket", body.bytes()]));
-    let (rules, now) = (ctx.app.rules.clone(), ctx.now);
+    let now = ctx.now;
     let ticket = ctx
         .app
-        .db
-        .write(move |tx| tickets::create(tx, &rules, &actor, &new, key.as_ref(), now))
+        .decide(move |tx, rules| tickets::create(tx, rules, &actor, &new, key.as_ref(), now))
         .await?;
     let location = format!("/api/v1/tickets/{}", ticket.reference);
     reply::created(&location, &DeskTicket::from(ticket))
@@ -129,11 +128,10 @@ pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -
         notify: fields.boolean("notify", true),
     };
     fields.finish()?;
-    let (rules, now) = (ctx.app.rules.clone(), ctx.now);
+    let now = ctx.now;
     let ticket = ctx
         .app
-        .db
-        .write(move |tx| tickets::change(tx, &rules, &actor, &reference, &change, now))
+        .decide(move |tx, rules| tickets::change(tx, rules, &actor, &reference, &change, now))
         .await?;
     reply::ok(&DeskTicket::from(ticket))
 }
@@ -159,8 +157,9 @@ pub async fn resolve(ctx: Ctx, Segments(segment): Segments<String>, body: Body) 
     let now = ctx.now;
     let ticket = ctx
         .app
-        .db
-        .write(move |tx| tickets::resolve(tx, &actor, &reference, &text, notify, now))
+        .decide(move |tx, rules| {
+            tickets::resolve(tx, rules, &actor, &reference, &text, notify, now)
+        })
         .await?;
     reply::ok(&DeskTicket::from(ticket))
 }

@@ -33,7 +33,7 @@ pub async fn show(ctx: Ctx, Query(mut fields): Query) -> Reply {
     };
     match read(&ctx, filter.clone()).await {
         Ok(read) => answer(&ctx, &filter, &read),
-        Err(error) => explain(error),
+        Err(error) => explain(&ctx, error),
     }
 }
 

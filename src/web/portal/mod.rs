@@ -71,12 +71,14 @@ pub struct Shell<'a> {
 /// A link that opens nothing (any more), with the form for a new one.
 #[derive(Template)]
 #[template(path = "portal/refused.html")]
-pub struct Refused {
+pub struct Refused<'a> {
+    /// Brand: where to call instead.
+    pub site: &'a Site,
     /// Whether it was good once.
     pub expired: bool,
 }
 
-impl Refused {
+impl Refused<'_> {
     fn heading(&self) -> &'static str {
         if self.expired { "This link has expired" } else { "This link is not valid" }
     }
@@ -128,10 +130,14 @@ fn tag(ctx: &Ctx, parts: &[&str]) -> HeaderValue {
 }
 
 /// What of an error is a fragment of its own: a refused link and a ticket that is not found.
-fn explain(error: Error) -> Reply {
+fn explain(ctx: &Ctx, error: Error) -> Reply {
     let (status, mut response) = match error {
-        Error::LinkExpired => (StatusCode::UNAUTHORIZED, reply::page(&Refused { expired: true })?),
-        Error::LinkInvalid => (StatusCode::UNAUTHORIZED, reply::page(&Refused { expired: false })?),
+        Error::LinkExpired => {
+            (StatusCode::UNAUTHORIZED, reply::page(&Refused { site: &ctx.site, expired: true })?)
+        }
+        Error::LinkInvalid => {
+            (StatusCode::UNAUTHORIZED, reply::page(&Refused { site: &ctx.site, expired: false })?)
+        }
         Error::NotFound => (StatusCode::NOT_FOUND, reply::page(&Missing)?),
         other => return Err(other.into()),
     };

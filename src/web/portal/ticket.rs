@@ -25,7 +25,7 @@ pub async fn show(ctx: Ctx, Segments(text): Segments<String>, Query(mut fields):
     let before = fields.optional_string("before").filter(|cursor| tickets::is_earlier(cursor));
     match answer(&ctx, Reference::parse(&text), before).await {
         Ok(reply) => reply,
-        Err(error) => explain(error),
+        Err(error) => explain(&ctx, error),
     }
 }
 
@@ -46,7 +46,7 @@ async fn answer(
     ctx.app.uses.ticket_seen(&viewer, ticket.ticket_id, ticket.summary.updated_at);
     let found = &ticket.summary.reference;
     let current = name(ctx, &viewer, found, before.as_deref(), ticket.version);
-    let reopens = ctx.app.rules.reopen_on_reply;
+    let reopens = ctx.rules().reopen_on_reply;
     let page = Ticket { site: &ctx.site, reader: &viewer.into(), ticket: &ticket, reopens };
     Ok(fragment(&page, &current))
 }
@@ -70,7 +70,7 @@ fn name(
     before: Option<&str>,
     version: i64,
 ) -> HeaderValue {
-    let page = (reference.as_str(), before, version, ctx.app.rules.reopen_on_reply);
+    let page = (reference.as_str(), before, version, ctx.rules().reopen_on_reply);
     let reader = (viewer.email.as_str(), &viewer.name, viewer.expires_at);
     tag(ctx, &[&format!("{page:?} {reader:?}")])
 }

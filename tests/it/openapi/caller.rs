@@ -123,16 +123,16 @@ impl Caller {
         let data = folder.path().display().to_string();
         let flags: Flags = vec![("database.url", url), ("data_dir", data)];
         let app = App::start(Config::load(flags, []).unwrap(), Clock::System).await.unwrap();
-        let (now, rules) = (app.clock.now(), app.rules.clone());
+        let now = app.clock.now();
         let email = Email::parse("email", "ana@cafe-lumen.example").unwrap();
-        let made = app.db.write(move |tx| {
+        let made = app.decide(move |tx, rules| {
             let (_, key) = api_keys::create(tx, "all", Role::Admin, now)?;
             let (_, lesser) = api_keys::create(tx, "less", Role::Technician, now)?;
             let customer =
                 customers::add(tx, &Actor::System, &NewCustomer::with_email(email.clone()), now)?;
             let (link, token) = links::issue_by_hand(
                 tx,
-                &rules,
+                rules,
                 &Actor::System,
                 (customer.id, None),
                 Reason::Api,
@@ -141,7 +141,7 @@ impl Caller {
             let past = now.minus(rules.link_ttl * 2);
             let (_, old) = links::issue_by_hand(
                 tx,
-                &rules,
+                rules,
                 &Actor::System,
                 (customer.id, None),
                 Reason::Api,

@@ -143,8 +143,10 @@ impl TestApp {
 
     pub async fn resolve(&self, reference: &Reference, text: &str) -> Result<Ticket, Error> {
         let (reference, text) = (reference.clone(), text.to_owned());
-        self.act(move |tx, _, now| tickets::resolve(tx, &somebody(), &reference, &text, true, now))
-            .await
+        self.act(move |tx, rules, now| {
+            tickets::resolve(tx, rules, &somebody(), &reference, &text, true, now)
+        })
+        .await
     }
 
     /// Adds a note by staff.
@@ -156,7 +158,10 @@ impl TestApp {
     ) -> Result<Entry, Error> {
         let note = NewNote { body: body.to_owned(), visibility, notify: true };
         let reference = reference.clone();
-        self.act(move |tx, _, now| notes::add(tx, &somebody(), &reference, &note, None, now)).await
+        self.act(move |tx, rules, now| {
+            notes::add(tx, rules, &somebody(), &reference, &note, None, now)
+        })
+        .await
     }
 
     /// The customer replies.

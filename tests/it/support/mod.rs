@@ -151,8 +151,8 @@ impl TestApp {
         &self,
         mut work: impl FnMut(&mut Tx<'_>, &Rules, Millis) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (rules, now) = (self.rules.clone(), self.now());
-        self.db.write(move |tx| work(tx, &rules, now)).await
+        let now = self.now();
+        self.decide(move |tx, rules| work(tx, rules, now)).await
     }
 
     /// Looks at every request for a link and hands over every mail that is due.

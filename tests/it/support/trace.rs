@@ -1,6 +1,6 @@
 //! Which statements ran, and where in the source they are written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -8,8 +8,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// File and line of every statement run by this process since [`record`].
-static RAN: Mutex<BTreeSet<(String, u64)>> = Mutex::new(BTreeSet::new());
+/// File and line of every statement run by this process since [`record`], and how often.
+static RAN: Mutex<BTreeMap<(String, u64), u64>> = Mutex::new(BTreeMap::new());
 
 /// File and words of the same.
 static SAID: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
@@ -21,6 +21,11 @@ pub fn record() {
 
 /// Where the statements that ran so far are written: `("src/store/links.rs", 97)`.
 pub fn ran() -> BTreeSet<(String, u64)> {
+    counted().into_keys().collect()
+}
+
+/// The same, and how often each ran.
+pub fn counted() -> BTreeMap<(String, u64), u64> {
     RAN.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
@@ -41,7 +46,7 @@ impl Subscriber for Statements {
         event.record(&mut place);
         let Place { file, line, sql } = place;
         SAID.lock().unwrap_or_else(PoisonError::into_inner).insert((file.clone(), sql));
-        RAN.lock().unwrap_or_else(PoisonError::into_inner).insert((file, line));
+        *RAN.lock().unwrap_or_else(PoisonError::into_inner).entry((file, line)).or_default() += 1;
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
