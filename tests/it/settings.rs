@@ -272,7 +272,7 @@ async fn each_kind_of_mail_can_be_left_out_but_the_way_in() {
         .await
         .expect(202);
     app.deliver().await;
-    assert_eq!(app.mails().last().unwrap().kind, "portal_link");
+    assert!(app.mails().iter().any(|mail| mail.kind == "portal_link"));
 }
 
 #[tokio::test]
