@@ -85,6 +85,8 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_of_staff ON sessions (staff_id, id DESC);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+-- What was ended of late ends open streams, too.
+CREATE INDEX sessions_by_end ON sessions (revoked_at, id) WHERE revoked_at IS NOT NULL;
 
 -- Somebody wants to sign in at the desk. As with link_requests, the request writes the same row for
 -- every address and a worker looks up whose it is. One made at the command line has no browser.
@@ -247,6 +249,18 @@ CREATE TABLE answers (
   updated_at BIGINT NOT NULL
 );
 
+-- Who has a ticket open at the desk, or writes there, as each process last said. A row lapses by itself.
+-- clustered
+CREATE TABLE presences (
+  ticket_id BIGINT NOT NULL REFERENCES tickets (id),
+  staff_id BIGINT NOT NULL REFERENCES staff (id),
+  process_id BIGINT NOT NULL,               -- a number that a process draws when it starts
+  writing_until BIGINT NOT NULL,            -- they are taken to be writing until then
+  expires_at BIGINT NOT NULL,
+  PRIMARY KEY (ticket_id, staff_id, process_id)
+);
+CREATE INDEX presences_by_expiry ON presences (expires_at);
+
 -- How many tickets a customer has in each status: stored, never counted when a list is read.
 -- clustered
 CREATE TABLE ticket_counts (
@@ -305,6 +319,7 @@ CREATE TABLE links (
 );
 CREATE INDEX links_of_customer ON links (customer_id, id DESC);
 CREATE INDEX links_by_expiry ON links (expires_at);
+CREATE INDEX links_by_end ON links (revoked_at, id) WHERE revoked_at IS NOT NULL;
 
 -- Someone asked for a link. The page's request writes this one row, the same for every address;
 -- a worker looks up whose it is.

@@ -16,7 +16,8 @@ use crate::domain::settings::Keeper;
 use crate::domain::uses::Uses;
 use crate::error::Error;
 use crate::hooks::post::Caller;
-use crate::ids::HashKey;
+use crate::ids::{self, HashKey};
+use crate::live::{Caps, Live};
 use crate::mail::Transport;
 use crate::mail::capture::Capture;
 use crate::mail::compose::Sender;
@@ -39,6 +40,8 @@ pub struct App {
     pub key: HashKey,
     /// Openings that wait to be written.
     pub uses: Uses,
+    /// Who listens at open pages.
+    pub live: Arc<Live>,
     /// Mail on its way out.
     pub post: Post,
     /// Calls webhooks.
@@ -88,7 +91,8 @@ impl App {
         let post = Post::new(&config)?;
         let hooks = Caller::new(config.webhooks.allow.clone());
         let uses = Uses::default();
-        Ok(Arc::new(Self { db, config, clock, settings, shown, key, uses, post, hooks }))
+        let live = Live::new(ids::new_id(clock.now()), Caps::default());
+        Ok(Arc::new(Self { db, config, clock, settings, shown, key, uses, live, post, hooks }))
     }
 }
 

@@ -24,6 +24,7 @@ pub mod error;
 pub mod hooks;
 pub mod ids;
 pub mod jobs;
+pub mod live;
 pub mod mail;
 pub mod metrics;
 pub mod store;

@@ -1,11 +1,12 @@
 // Saved answers: one that is chosen is put where the caret is. Without this, the page is loaded
 // again with it below what was written.
 
-/** Lets the buttons of `root` insert at once. @param {ParentNode} root */
-export function insertAnswers(root) {
-  for (const button of root.querySelectorAll(".saved button")) {
-    if (button instanceof HTMLButtonElement) button.addEventListener("click", (event) => insertAnswer(event, button));
-  }
+/** Lets the page's buttons insert at once; also those that come later. */
+export function insertAnswers() {
+  document.addEventListener("click", (event) => {
+    const button = event.target instanceof Element && event.target.closest(".saved button");
+    if (button instanceof HTMLButtonElement) insertAnswer(event, button);
+  });
 }
 
 /** @param {Event} event @param {HTMLButtonElement} button */

@@ -2,13 +2,17 @@
 
 import { keepTimes, writeTimes } from "../portal/times.js";
 import { insertAnswers } from "./answers.js";
+import { offerKeys } from "./keys.js";
+import { followNews } from "./live.js";
 import { offerCustomers } from "./new_ticket.js";
 import { offerPasskeys } from "./passkeys.js";
 
+followNews();
 writeTimes(document);
 keepTimes();
 offerPasskeys();
-insertAnswers(document);
+insertAnswers();
+offerKeys();
 
 const customer = document.querySelector("[data-form=new-ticket] [name=customer]");
 if (customer instanceof HTMLInputElement) offerCustomers(customer);

@@ -2,7 +2,8 @@
 
 import { call, excuse } from "./api.js";
 import { asked, forget, keepAsked, keepToken, sayEnded } from "./session.js";
-import { announce, blame, clearProblems, complain, find, once, show, template } from "./html.js";
+import { announce, find } from "./dom.js";
+import { blame, clearProblems, complain, once, show, template } from "./html.js";
 
 /** The ticket this address names, so that renewing a link leads back to it. @returns {string | null} */
 export function wantedTicket() {

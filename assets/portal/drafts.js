@@ -1,7 +1,8 @@
 // What is being written on a ticket: its draft, its length, and what became of it elsewhere.
 
 import { askForDraft, draft, dropDraft, keepDraft, random, settleDraft } from "./session.js";
-import { announce, clearProblems, find, findAll } from "./html.js";
+import { announce, find, findAll } from "./dom.js";
+import { clearProblems } from "./html.js";
 
 /** Longest reply, in characters as the server counts them. */
 export const LONGEST = 2000;

@@ -1,30 +1,15 @@
-// The page and what is put into it. The one place where text from the server becomes elements.
+// The portal's page and what is put into it.
 
-/** Everything that becomes elements passes here; Trusted Types refuses any other way. */
-const policy = window.trustedTypes
-  ? window.trustedTypes.createPolicy("doorkey", { createHTML: (text) => text })
-  : { createHTML: (/** @type {string} */ text) => text };
+import { find, findAll, inert } from "./dom.js";
 
 /**
- * The content of a fragment that this origin answered. The parser runs no script, and elements
- * cannot gain inline style or handlers under the page's policy.
+ * The content of a fragment that this origin answered.
  * @param {string} text
  * @returns {HTMLElement | null} its root
  */
 export function parse(text) {
-  const inert = new DOMParser().parseFromString(policy.createHTML(text), "text/html");
-  const root = inert.body.firstElementChild;
+  const root = inert(text).body.firstElementChild;
   return root instanceof HTMLElement ? document.importNode(root, true) : null;
-}
-
-/** @param {string} selector @param {ParentNode} [within] @returns {HTMLElement | null} */
-export function find(selector, within = document) {
-  return within.querySelector(selector);
-}
-
-/** @param {string} selector @param {ParentNode} [within] @returns {HTMLElement[]} */
-export function findAll(selector, within = document) {
-  return Array.from(within.querySelectorAll(selector));
 }
 
 /** A copy of one of the shell's templates. @param {string} id @returns {HTMLElement} */
@@ -62,17 +47,6 @@ export function show(view, { focus = true, title = view.dataset.title } = {}) {
 /** Names the window's tab. @param {string} [title] */
 export function nameTab(title) {
   document.title = title ? `${title} · ${siteName}` : siteName;
-}
-
-/** Says something to screen readers without moving anything. @param {string} text */
-export function announce(text) {
-  const live = find("#live");
-  if (!live) return;
-  live.textContent = "";
-  // An emptied region that is filled a moment later is read even if the words are the same.
-  setTimeout(() => {
-    live.textContent = text;
-  }, 60);
 }
 
 /** @param {boolean} on */

@@ -1,7 +1,7 @@
 // The list: tabs, search and "Show more" change only what differs, so that focus and what is
 // being typed stay where they are.
 
-import { announce, find, findAll } from "./html.js";
+import { announce, find, findAll } from "./dom.js";
 import { writeTimes } from "./times.js";
 
 /** How long typing must rest before a search is sent, in milliseconds. */

@@ -3,15 +3,18 @@
 
 import { call, excuse, fetchPage } from "./api.js";
 import { askOtherTabs, counted, draft, dropAsked, keepReader, listen, markRefused, takeFromAddress, token } from "./session.js";
-import { announce, busy, clearProblems, find, main, parse, show, template } from "./html.js";
+import { announce, find } from "./dom.js";
+import { busy, clearProblems, main, parse, show, template } from "./html.js";
 import { keepTimes, writeTimes } from "./times.js";
 import { endAll, sendAgain, sendCode, sendLink, showDoor, showEnded, showSent, signOut, tell, wantedTicket } from "./door.js";
 import { announceCount, appendTickets, bringTabIntoView, hintLength, markRead, refreshList, searchAddress, stopResting, swapList, whenResting } from "./list.js";
 import { copyDraft, discardDraft, emptyReply, referenceOf, restoreDraft, takeDraft, typed } from "./drafts.js";
+import { isListening, listenTo } from "./live.js";
 import { announceEntries, mergeTicket, prependEntries, remember, sendReply } from "./ticket.js";
 
-/** How often an open ticket is looked at, in milliseconds. */
+/** How often an open ticket is looked at, in milliseconds, while nobody tells of its news; and while somebody does. */
 const EVERY = 12_000;
+const SELDOM = 120_000;
 
 /** Lists that were left, to come back to as they were: by the history entry they stood in. @type {Map<string, { view: HTMLElement, etag: string | null }>} */
 const left = new Map();
@@ -20,6 +23,8 @@ const left = new Map();
 let etag = null;
 /** Counts navigations, so that a late answer cannot take the place of a later one. */
 let journey = 0;
+/** When the open ticket was looked at last. */
+let looked = 0;
 /** How often in a row the server was not reached. */
 let misses = 0;
 
@@ -75,6 +80,20 @@ function settle(view, focus) {
   show(view, { focus });
   if (view.dataset.view === "list") bringTabIntoView(view);
   if (view.dataset.view === "ticket") restoreDraft(view);
+  follow();
+}
+
+/** Listens to the ticket in sight, and to nothing else. */
+function follow() {
+  const view = current();
+  const isTicket = view?.dataset.view === "ticket" && !document.hidden && token() !== null;
+  listenTo(isTicket ? location.pathname : "", view?.dataset.version ?? "", () => void look());
+}
+
+/** From time to time. */
+function tick() {
+  follow();
+  if (!isListening() || performance.now() - looked > SELDOM) void look();
 }
 
 /** @param {HTMLElement} view */
@@ -226,6 +245,7 @@ async function look() {
   if (view?.dataset.view === "list" && misses > 0) return renew(view);
   if (view?.dataset.view !== "ticket") return;
   const mine = journey;
+  looked = performance.now();
   // "Show earlier" may have put the address of an older page into a new tab: always look at the end.
   const page = await fetchPage(location.pathname, etag);
   if (mine !== journey || view !== current()) return;
@@ -237,6 +257,7 @@ async function look() {
   if (page.status !== 200) return load();
   etag = page.etag;
   announceEntries(mergeTicket(view, fresh));
+  follow();
 }
 
 /** Whether the server was there and knew what to say. @param {{ status: number }} page */
@@ -362,7 +383,10 @@ document.addEventListener("keydown", (event) => {
   if (field instanceof HTMLTextAreaElement) field.form?.requestSubmit();
 });
 
-document.addEventListener("visibilitychange", () => void look());
+document.addEventListener("visibilitychange", () => {
+  follow();
+  void look();
+});
 addEventListener("online", () => {
   if (find("[data-do=retry]", main())) void load();
   else void look();
@@ -389,7 +413,7 @@ async function start() {
   history.scrollRestoration = "manual";
   const came = takeFromAddress();
   keepTimes();
-  setInterval(() => void look(), EVERY);
+  setInterval(tick, EVERY);
   if (came || token() || (await askOtherTabs())) return load({ focus: false, y: history.state?.y ?? 0 });
   showWayIn(false);
 }

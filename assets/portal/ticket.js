@@ -2,7 +2,8 @@
 
 import { call, excuse } from "./api.js";
 import { draft, dropDraft, keepDraft, random, saySent } from "./session.js";
-import { announce, blame, clearProblems, complain, find, findAll, nameTab, once } from "./html.js";
+import { announce, find, findAll } from "./dom.js";
+import { blame, clearProblems, complain, nameTab, once } from "./html.js";
 import { LONGEST, countCharacters, fillDraft, newestOwn, referenceOf, replyField, restoreDraft, settleTried, typed, wellFormed } from "./drafts.js";
 import { writeTimes } from "./times.js";
 
@@ -112,6 +113,7 @@ export function mergeTicket(view, fresh) {
   const arrived = appendEntries(view, fresh);
   const wasOpen = find("[data-part=reply]", view)?.dataset.open;
   takeSubject(view, fresh);
+  view.dataset.version = fresh.dataset.version ?? "";
   for (const part of findAll("[data-part]", fresh)) swapPart(view, part);
   writeTimes(view);
   scrollBy({ top: anchor.getBoundingClientRect().top - before, behavior: "instant" });

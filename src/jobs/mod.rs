@@ -5,6 +5,7 @@
 
 pub mod deliver;
 pub mod events;
+pub mod live;
 pub mod requests;
 pub mod schedule;
 pub mod search;

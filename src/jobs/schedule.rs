@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{deliver, events, repeat, requests, search, tidy, uses, webhooks};
+use super::{deliver, events, live, repeat, requests, search, tidy, uses, webhooks};
 use crate::app::App;
 
 /// Mails handed over at the same time, beside the one that is kept free for sign-in mails.
@@ -32,6 +32,9 @@ pub fn spawn_all(app: &Arc<App>, stopped: &watch::Receiver<bool>, tasks: &mut Jo
     // time of the next one.
     every!("link requests", soon, |app| async move { requests::work(&app).await });
     every!("events", soon, |app| async move { events::number(&app).await });
+    // Neither reads anything while nobody has a page open.
+    every!("news", soon, |app| async move { live::tell(&app).await });
+    every!("streams", Duration::from_millis(500), |app| async move { live::tend(&app).await });
     for _ in 0..CALLERS {
         every!("webhooks", soon, |app| async move { webhooks::next(&app).await });
     }

@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::domain::{
-    codes, idempotency, limits, links, outbox, passkeys, sessions, staff_sign_ins, tickets,
-    webhooks,
+    codes, idempotency, limits, links, outbox, passkeys, presence, sessions, staff_sign_ins,
+    tickets, webhooks,
 };
 use crate::error::Error;
 
@@ -16,7 +16,7 @@ pub async fn close(app: &App) -> Result<bool, Error> {
 /// Rows of one kind that one transaction forgets: it holds the only writer of SQLite.
 const FORGOTTEN_AT_ONCE: i64 = 500;
 
-/// Forgets some old links, sessions, requests, keys and counters. Returns whether there may be more.
+/// Forgets some old links, sessions, requests, keys, counters and rows of who was at a ticket. Returns whether there may be more.
 pub async fn forget(app: &App) -> Result<bool, Error> {
     let (now, some) = (app.clock.now(), FORGOTTEN_AT_ONCE);
     let most = app
@@ -32,6 +32,7 @@ pub async fn forget(app: &App) -> Result<bool, Error> {
                 sessions::forget_old(tx, now, some)?,
                 staff_sign_ins::forget_old(tx, now, some)?,
                 passkeys::forget_old(tx, now, some)?,
+                presence::forget_old(tx, now, some)?,
             ];
             Ok::<_, Error>(forgotten.into_iter().max())
         })

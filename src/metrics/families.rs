@@ -22,6 +22,8 @@ pub(super) struct Families {
     pub(super) in_flight: IntGauge,
     pub(super) connections_open: IntGauge,
     pub(super) connections_refused: IntCounterVec,
+    pub(super) streams: IntGaugeVec,
+    pub(super) streams_refused: IntCounterVec,
     pub(super) reads: Histogram,
     pub(super) scans: Histogram,
     pub(super) writes: Histogram,
@@ -86,6 +88,18 @@ impl Families {
                 "Connections for which there was no room, by what was full: all, network",
                 &["full"],
             )?,
+            streams: int_gauges(
+                &registry,
+                "doorkey_streams_open",
+                "Open streams of events, one for each page in sight, by kind: desk, portal",
+                &["kind"],
+            )?,
+            streams_refused: counters(
+                &registry,
+                "doorkey_streams_refused_total",
+                "Streams for which there was no room, by what was full: all, person",
+                &["full"],
+            )?,
             reads: times.with_label_values(&["read"]),
             scans: times.with_label_values(&["scan"]),
             writes: times.with_label_values(&["write"]),
@@ -141,6 +155,12 @@ impl Families {
         }
         for result in ["accepted", "limited"] {
             self.link_requests.with_label_values(&[result]);
+        }
+        for kind in ["desk", "portal"] {
+            self.streams.with_label_values(&[kind]);
+        }
+        for full in ["all", "person"] {
+            self.streams_refused.with_label_values(&[full]);
         }
         for full in ["all", "network"] {
             self.connections_refused.with_label_values(&[full]);

@@ -142,6 +142,48 @@ impl Drop for OpenConnection {
     }
 }
 
+/// Whose pages a stream of events belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamKind {
+    /// The staff's.
+    Desk,
+    /// A customer's.
+    Portal,
+}
+
+impl StreamKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Desk => "desk",
+            Self::Portal => "portal",
+        }
+    }
+}
+
+/// An open stream of events, until it is dropped.
+#[derive(Debug)]
+pub struct OpenStream(StreamKind);
+
+impl OpenStream {
+    /// Counts one more.
+    pub fn begin(kind: StreamKind) -> Self {
+        count(|families| families.streams.with_label_values(&[kind.as_str()]).inc());
+        Self(kind)
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        count(|families| families.streams.with_label_values(&[self.0.as_str()]).dec());
+    }
+}
+
+/// Counts a stream for which there was no room: not for its `person`, or for nobody.
+pub fn stream_refused(person: bool) {
+    let full = if person { "person" } else { "all" };
+    count(|families| families.streams_refused.with_label_values(&[full]).inc());
+}
+
 /// Counts a connection for which there was no room: not for its `network`, or for nobody.
 pub fn connection_refused(network: bool) {
     let full = if network { "network" } else { "all" };

@@ -2,6 +2,7 @@
 
 use crate::db::{DbError, FromRow, Row, Tx, Value};
 use crate::domain::events::{Event, EventKind, NewEvent};
+use crate::domain::live::{News, Subject};
 use crate::params;
 
 fn kind(word: &str) -> Result<EventKind, DbError> {
@@ -38,6 +39,28 @@ impl FromRow for Event {
             author: row.get(5)?,
             changes: changes.map(|text| parse(&text)).transpose()?,
             entry: entry.map(|_| super::entries::read(row, 7)).transpose()?,
+        })
+    }
+}
+
+impl FromRow for News {
+    fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
+        let kind = kind(&row.get::<String>(1)?)?;
+        let ticket: Option<i64> = row.get(2)?;
+        let is_public: Option<bool> = row.get(5)?;
+        let subject = |id| {
+            let reference: String = row.get(3)?;
+            let reference = super::tickets::reference(&reference)?;
+            Ok::<_, DbError>(Subject { id, reference, version: row.get(4)? })
+        };
+        Ok(Self {
+            number: row.get(0)?,
+            kind,
+            ticket: ticket.map(subject).transpose()?,
+            customer_id: row.get(6)?,
+            // Who is assigned is on the customer's page; the entry that says since when is not.
+            for_customer: kind == EventKind::TicketAssigned || is_public != Some(false),
+            customer_active: row.get(7)?,
         })
     }
 }
@@ -92,6 +115,12 @@ pub fn take_last_number(tx: &mut Tx<'_>) -> Result<i64, DbError> {
     Ok(last)
 }
 
+/// The last number given so far.
+pub fn last_number(tx: &mut Tx<'_>) -> Result<i64, DbError> {
+    let (last,): (i64,) = tx.one("SELECT last FROM event_numbers WHERE id = 1", params![])?;
+    Ok(last)
+}
+
 /// Remembers the last number given.
 pub fn set_last_number(tx: &mut Tx<'_>, last: i64) -> Result<(), DbError> {
     tx.run("UPDATE event_numbers SET last = $1 WHERE id = 1", params![last])?;
@@ -132,6 +161,18 @@ pub fn after(tx: &mut Tx<'_>, number: i64, limit: i64) -> Result<Vec<Event>, DbE
         "SELECT e.number, e.kind, e.at, t.reference, e.customer_id, e.author, e.changes, \
            n.id, n.kind, n.is_public, n.at, n.by_kind, n.author, n.body, n.from_status, n.to_status \
          FROM events e LEFT JOIN tickets t ON t.id = e.ticket_id \
+         LEFT JOIN entries n ON n.ticket_id = e.ticket_id AND n.id = e.entry_id \
+         WHERE e.number > $1 ORDER BY e.number LIMIT $2",
+        params![number, limit],
+    )
+}
+
+/// What happened after the event of this number, oldest first, as open pages are told of it.
+pub fn news_after(tx: &mut Tx<'_>, number: i64, limit: i64) -> Result<Vec<News>, DbError> {
+    tx.rows(
+        "SELECT e.number, e.kind, e.ticket_id, t.reference, t.version, n.is_public, \
+           e.customer_id, c.active FROM events e JOIN customers c ON c.id = e.customer_id \
+         LEFT JOIN tickets t ON t.id = e.ticket_id \
          LEFT JOIN entries n ON n.ticket_id = e.ticket_id AND n.id = e.entry_id \
          WHERE e.number > $1 ORDER BY e.number LIMIT $2",
         params![number, limit],

@@ -187,3 +187,11 @@ pub fn purge(tx: &mut Tx<'_>, before: Millis, limit: i64) -> Result<u64, DbError
         params![before, limit],
     )
 }
+
+/// Links that were ended since then, `limit` at most.
+pub fn revoked_since(tx: &mut Tx<'_>, since: Millis, limit: i64) -> Result<Vec<i64>, DbError> {
+    tx.rows(
+        "SELECT id FROM links WHERE revoked_at >= $1 ORDER BY revoked_at, id LIMIT $2",
+        params![since, limit],
+    )
+}

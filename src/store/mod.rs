@@ -24,6 +24,7 @@ pub mod marks;
 pub mod outbox;
 pub mod outbox_desk;
 pub mod passkeys;
+pub mod presences;
 pub mod reads;
 pub mod saved_views;
 pub mod search;

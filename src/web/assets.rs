@@ -34,8 +34,9 @@ const ICON: &str = include_str!("../../assets/icon.svg");
 const HOUSE_COLOUR: &str = "#3355a8";
 
 /// The page script's modules, each after what it leans on.
-const MODULES: [&str; 9] = [
+const MODULES: [&str; 11] = [
     include_str!("../../assets/portal/session.js"),
+    include_str!("../../assets/portal/dom.js"),
     include_str!("../../assets/portal/html.js"),
     include_str!("../../assets/portal/times.js"),
     include_str!("../../assets/portal/api.js"),
@@ -43,15 +44,21 @@ const MODULES: [&str; 9] = [
     include_str!("../../assets/portal/list.js"),
     include_str!("../../assets/portal/drafts.js"),
     include_str!("../../assets/portal/ticket.js"),
+    include_str!("../../assets/portal/live.js"),
     include_str!("../../assets/portal/main.js"),
 ];
 
 /// The desk's modules, likewise.
-const DESK_MODULES: [&str; 5] = [
+const DESK_MODULES: [&str; 10] = [
     include_str!("../../assets/portal/times.js"),
+    include_str!("../../assets/portal/dom.js"),
     include_str!("../../assets/admin/passkeys.js"),
     include_str!("../../assets/admin/new_ticket.js"),
     include_str!("../../assets/admin/answers.js"),
+    include_str!("../../assets/admin/merge.js"),
+    include_str!("../../assets/admin/merge_tickets.js"),
+    include_str!("../../assets/admin/live.js"),
+    include_str!("../../assets/admin/keys.js"),
     include_str!("../../assets/admin/main.js"),
 ];
 

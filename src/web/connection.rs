@@ -27,9 +27,10 @@ use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use super::ctx::Peer;
-use super::places::Place;
+use super::places::{Lent, Place};
 use super::problem::Problem;
 use super::server::Edge;
+use super::streams::Streaming;
 use super::wire::{self, Wire};
 use crate::metrics::OpenConnection;
 use crate::tls::{Protocol, Tls};
@@ -68,9 +69,9 @@ pub(super) struct Connection {
     pub(super) edge: Edge,
     /// Turns true at the word to stop.
     pub(super) closed: watch::Receiver<bool>,
+    /// Kept until the end, but for what is lent.
+    pub(super) place: Arc<Place>,
     /// Kept until the end.
-    pub(super) _place: Place,
-    /// The same.
     pub(super) _counted: OpenConnection,
 }
 
@@ -79,8 +80,8 @@ impl Connection {
     pub(super) async fn serve(self, stream: impl Stream) {
         let wire = Wire::new(stream, Arc::clone(&self.edge.headers));
         let activity = Arc::new(Activity::default());
-        let (router, peer) = (self.edge.router, self.peer);
-        let service = service_fn(|request| answer(router.clone(), request, peer, &activity));
+        let (router, peer, place) = (self.edge.router, self.peer, &self.place);
+        let service = service_fn(|request| answer(router.clone(), request, peer, &activity, place));
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.edge.limits.head)
@@ -108,8 +109,8 @@ impl Connection {
 
     async fn serve_http2(self, stream: impl Stream) {
         let activity = Arc::new(Activity::default());
-        let (router, peer) = (self.edge.router, self.peer);
-        let service = service_fn(|request| answer(router.clone(), request, peer, &activity));
+        let (router, peer, place) = (self.edge.router, self.peer, &self.place);
+        let service = service_fn(|request| answer(router.clone(), request, peer, &activity, place));
         let mut http = http2::Builder::new(TokioExecutor::new());
         http.timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
@@ -248,17 +249,20 @@ fn answer(
     request: Request<Incoming>,
     peer: Peer,
     activity: &Arc<Activity>,
+    place: &Arc<Place>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
     let mut running = Running::new(activity);
+    let place = Arc::clone(place);
     async move {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
         let response = router.oneshot(request).await?;
         running.answered = true;
+        let lent: Option<Lent> = response.extensions().get::<Streaming>().map(|_| place.lend());
         Ok(response.map(|body| {
             // Of all adaptors this one keeps the size, and so Content-Length.
             Body::new(body.map_err(move |error| {
-                let _held_until_sent = &running;
+                let _held_until_sent = (&running, &lent);
                 error
             }))
         }))

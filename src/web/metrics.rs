@@ -60,7 +60,7 @@ pub fn edge(app: Arc<App>, tls: Option<Arc<Tls>>, limits: Limits) -> Edge {
     let router = Router::new().route("/metrics", get(show)).with_state(watched);
     let limits = Limits { connections: CONNECTIONS, ..limits };
     let headers = layers::security_headers(false);
-    Edge { router, limits, headers, uncounted: places::uncounted(&[]), tls: None }
+    Edge { router, limits, headers, uncounted: places::uncounted(&[]), tls: None, live: None }
 }
 
 async fn show(State(watched): State<Arc<Watched>>) -> Response {

@@ -23,6 +23,7 @@ pub mod redirect;
 pub mod reply;
 pub mod server;
 pub mod site;
+pub mod streams;
 mod strict_json;
 mod wire;
 
@@ -63,6 +64,7 @@ pub fn edge_with(routes: Router<Shared>, app: Arc<App>, limits: Limits) -> Edge 
     let trusted = app.config.server.trusted_proxies.clone();
     let uncounted = places::uncounted(&trusted);
     let limits = counted(&app, limits);
+    let live = Arc::clone(&app.live);
     let sites = Arc::new(Sites::new(&app.last_shown()));
     let shared = Shared { app, sites, watch: Arc::default() };
     let router = routes
@@ -71,7 +73,7 @@ pub fn edge_with(routes: Router<Shared>, app: Arc<App>, limits: Limits) -> Edge 
         .with_state(shared.clone())
         .layer(from_fn_with_state(shared.clone(), admin::guard::guard));
     let router = layers::wrap(router, shared, limits, Arc::clone(&headers), trusted);
-    Edge { router, limits, headers, uncounted, tls: None }
+    Edge { router, limits, headers, uncounted, tls: None, live: Some(live) }
 }
 
 /// A load test comes from one machine.

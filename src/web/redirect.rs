@@ -36,7 +36,7 @@ pub fn edge(config: &Config, tls: Option<Arc<Tls>>, limits: Limits) -> Edge {
         }),
     );
     let limits = Limits { connections: CONNECTIONS, ..limits };
-    Edge { router, limits, headers, uncounted: places::uncounted(&[]), tls: None }
+    Edge { router, limits, headers, uncounted: places::uncounted(&[]), tls: None, live: None }
 }
 
 #[derive(Clone)]

@@ -23,6 +23,7 @@ use super::listener::{Accepted, Doors, Listener};
 use super::places::{Place, Places};
 use super::problem::{Problem, ROOM_RETRY};
 use super::wire;
+use crate::live::Live;
 use crate::metrics::{self, OpenConnection};
 use crate::tls::Tls;
 
@@ -39,7 +40,8 @@ pub struct Limits {
     pub answer: Duration,
     /// For what runs to finish after the word to stop.
     pub drain: Duration,
-    /// Connections at a time; more are told to come again.
+    /// Connections at a time; more are told to come again. One that carries a stream of events is
+    /// not counted: those have [`crate::live::Caps`].
     pub connections: usize,
     /// Connections at a time from one IPv4 address or IPv6 /64, unless it is one of
     /// [`Edge::uncounted`].
@@ -88,6 +90,8 @@ pub struct Edge {
     /// How connections to addresses are encrypted, if they are. Those over Unix sockets never
     /// are: they come from a proxy on this machine.
     pub tls: Option<Arc<Tls>>,
+    /// Whose streams of events end with the word to stop, if there are any.
+    pub live: Option<Arc<Live>>,
 }
 
 /// How long a refused client may take to read why, and how many may be told at a time.
@@ -141,7 +145,8 @@ impl Hall {
     /// Serves a connection, or says that there is no room; beyond what can be said, hangs up.
     fn let_in(&mut self, accepted: Accepted) {
         let peer = accepted.peer();
-        let room = self.open.len() < self.edge.limits.connections;
+        let counted = self.open.len().saturating_sub(self.places.lent());
+        let room = counted < self.edge.limits.connections;
         let place = room.then(|| self.places.take(peer)).flatten();
         if place.is_none() {
             metrics::connection_refused(room);
@@ -179,13 +184,16 @@ impl Hall {
             peer,
             edge: self.edge.clone(),
             closed,
-            _place: place,
+            place: Arc::new(place),
             _counted: OpenConnection::begin(),
         }
     }
 
     /// Lets running requests finish.
     async fn close(mut self) {
+        if let Some(live) = &self.edge.live {
+            live.close();
+        }
         // No receiver is left when there is no connection.
         let _ = self.closing.send(true);
         let finished = async { while self.open.join_next().await.is_some() {} };

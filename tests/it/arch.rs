@@ -24,14 +24,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mail", &["store", "db", "clock", "ids", "error", "config", "domain"]),
     ("domain", &["store", "mail", "db", "clock", "ids", "error", "config"]),
     ("hooks", &["domain", "clock", "ids", "error", "config"]),
-    ("app", &["db", "mail", "hooks", "domain", "clock", "ids", "error", "config"]),
+    ("live", &["domain", "clock"]),
+    ("app", &["db", "live", "mail", "hooks", "domain", "clock", "ids", "error", "config"]),
     ("tls", &["clock", "ids", "config"]),
     ("jobs", &["app", "domain", "mail", "hooks", "db", "clock", "ids", "error", "config"]),
     (
         "web",
         &[
-            "app", "tls", "domain", "mail", "hooks", "db", "cause", "clock", "ids", "error",
-            "config",
+            "app", "live", "tls", "domain", "mail", "hooks", "db", "cause", "clock", "ids",
+            "error", "config",
         ],
     ),
     (
@@ -53,6 +54,7 @@ const TYPES_ONLY: &[(&str, &str)] = &[
     ("store", "domain"),
     ("mail", "domain"),
     ("error", "domain"),
+    ("live", "domain"),
     ("web", "db"),
 ];
 

@@ -41,6 +41,7 @@ mod generate;
 mod https;
 mod limits;
 mod links;
+mod live;
 mod mails;
 mod matrix;
 mod migrating;

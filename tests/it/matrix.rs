@@ -16,7 +16,8 @@ const VERBS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTI
 async fn paths(app: &TestApp) -> Vec<String> {
     let document = app.anon().get("/api/v1/openapi.json").await.expect(200).json();
     let paths = document["paths"].as_object().unwrap().keys().cloned();
-    paths.chain(["/portal".to_owned(), "/portal/tickets/{reference}".to_owned()]).collect()
+    let pages = ["/portal", "/portal/tickets/{reference}", "/portal/tickets/{reference}/live"];
+    paths.chain(pages.map(str::to_owned)).collect()
 }
 
 /// What a caller may compare: everything but the request's own id and the name it asked for.
@@ -324,6 +325,9 @@ const DESK: &[Row] = &[
     ("POST", "/admin/passkeys", &[("name", "x")], 422, 422),
     ("POST", "/admin/passkeys/begin", &[], 200, 200),
     ("POST", "/admin/passkeys/{id}/remove", &[], 404, 404),
+    // Without a place to begin at there is no stream; one that is opened does not end.
+    ("GET", "/admin/live", &[], 422, 422),
+    ("POST", "/admin/tickets/{reference}/writing", &[], 404, 404),
     ("GET", "/admin/{*rest}", &[], 404, 404),
 ];
 

@@ -47,6 +47,7 @@ async fn one_story_runs_every_statement_of_the_store() {
     links_end(&app).await;
     events_are_told(&app).await;
     the_company_changes(&app).await;
+    pages_stand_open(&app).await;
     rows_are_made_up(&app).await;
     a_backup_is_restored(&app).await;
     jobs::tidy::close(&app).await.unwrap();
@@ -436,6 +437,19 @@ async fn links_end(app: &TestApp) {
     app.act(move |tx, _, now| links::revoke_all(tx, &somebody(), alice.id, now)).await.unwrap();
     let client = app.anon().bearer(&token.reveal());
     assert!(Token::parse(client.secret()).is_some());
+}
+
+async fn pages_stand_open(app: &TestApp) {
+    let desk = app.at_the_desk("dana@rfs.example", Role::Technician).await;
+    let ticket = app.ticket(ALICE, "Open on a page").await;
+    let path = format!("/admin/live?after=0&ticket={}", ticket.reference);
+    let listening = desk.listen(&path).await;
+    while jobs::events::number(app).await.unwrap() {}
+    jobs::live::tell(app).await.unwrap();
+    jobs::live::tend(app).await.unwrap();
+    desk.get(&format!("/admin/tickets/{}", ticket.reference)).await.expect(200);
+    drop(listening);
+    jobs::live::tend(app).await.unwrap();
 }
 
 async fn events_are_told(app: &TestApp) {

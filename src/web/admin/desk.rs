@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse as _;
 
-use super::frame::Frame;
+use super::frame::{Frame, Told};
 use super::visitor::visitor;
 use crate::domain::Actor;
 use crate::domain::sessions::{SignedIn, Visitor};
@@ -24,6 +24,7 @@ pub struct Desk {
     ctx: Ctx,
     /// Who they are, and their session, as [`super::guard`] found them.
     pub me: SignedIn,
+    told: Told,
     path: String,
 }
 
@@ -42,7 +43,8 @@ impl FromRequestParts<Shared> for Desk {
         let ctx = Ctx::from_request_parts(parts, shared).await?;
         // Nobody comes here without having passed the guard.
         let me = parts.extensions.get::<SignedIn>().cloned().ok_or_else(Problem::internal)?;
-        Ok(Self { ctx, me, path: parts.uri.path().to_owned() })
+        let told = parts.extensions.get::<Told>().copied().ok_or_else(Problem::internal)?;
+        Ok(Self { ctx, me, told, path: parts.uri.path().to_owned() })
     }
 }
 
@@ -59,7 +61,7 @@ impl Desk {
 
     /// What stands around the page.
     pub fn frame(&self) -> Frame<'_> {
-        Frame { site: &self.ctx.site, me: &self.me, path: &self.path }
+        Frame { site: &self.ctx.site, me: &self.me, told: self.told, path: &self.path }
     }
 }
 

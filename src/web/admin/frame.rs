@@ -44,6 +44,10 @@ pub const PLACES: &[Place] = &[
     },
 ];
 
+/// The last event before a page was read: what happens after it, the page is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told(pub i64);
+
 /// The frame of one page.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
@@ -51,6 +55,8 @@ pub struct Frame<'a> {
     pub site: &'a Site,
     /// Who is signed in.
     pub me: &'a SignedIn,
+    /// What it shows already.
+    pub told: Told,
     /// The page's path.
     pub path: &'a str,
 }

@@ -16,12 +16,14 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::desk::{DeskError, go};
 use super::form::pairs;
-use super::frame::Frame;
+use super::frame::{Frame, Told};
+use super::live;
 use super::sign_in::{SignedOut, form_path};
 use super::then;
 use crate::config::PublicUrl;
-use crate::domain::passkeys;
 use crate::domain::sessions::{self, SignedIn};
+use crate::domain::{Tx, live as events, passkeys};
+use crate::error::Error;
 use crate::ids::Token;
 use crate::web::cookies::Cookie;
 use crate::web::ctx::{Ctx, Shared};
@@ -71,18 +73,21 @@ async fn admit(shared: &Shared, request: Request, next: Next) -> Reply {
     let path = path.to_owned();
     let (mut parts, body) = request.into_parts();
     let ctx = Ctx::from_request_parts(&mut parts, shared).await?;
-    let Some(signed_in) = find(&ctx).await? else {
+    let Some((signed_in, told)) = find(&ctx).await? else {
         let asked = Asked { method: &parts.method, headers: &parts.headers };
         let wanted = parts.uri.path_and_query().map_or("", |it| it.as_str());
         return turn_away(&ctx, asked, wanted, body, for_program).await;
     };
-    ctx.app.uses.session_used(&signed_in.session, ctx.now);
+    if path != live::PATH && ctx.header(live::BY_ITSELF).is_none() {
+        ctx.app.uses.session_used(&signed_in.session, ctx.now);
+    }
     if !passkeys::is_enough(ctx.rules(), &signed_in) && !WITHOUT_PASSKEY.contains(&&*path) {
         return want_passkey(for_program);
     }
     parts.extensions.insert(signed_in.clone());
+    parts.extensions.insert(told);
     let response = next.run(Request::from_parts(parts, body)).await;
-    Ok(if for_program { response } else { frame(&ctx, &signed_in, &path, response) })
+    Ok(if for_program { response } else { frame(&ctx, &signed_in, told, &path, response) })
 }
 
 fn want_passkey(for_program: bool) -> Reply {
@@ -109,10 +114,15 @@ pub fn comes_from_us(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
     }
 }
 
-async fn find(ctx: &Ctx) -> Result<Option<SignedIn>, Problem> {
+/// Who asks, and the last event before anything of the answer is read.
+async fn find(ctx: &Ctx) -> Result<Option<(SignedIn, Told)>, Problem> {
     let Some(token) = ctx.cookie(Cookie::Session).and_then(Token::parse) else { return Ok(None) };
     let (hash, now) = (token.hash(), ctx.now);
-    Ok(ctx.app.db.read(move |tx| sessions::find(tx, hash, now)).await?)
+    let work = move |tx: &mut Tx<'_>| {
+        let Some(signed_in) = sessions::find(tx, hash, now)? else { return Ok(None) };
+        Ok::<_, Error>(Some((signed_in, Told(events::last(tx)?))))
+    };
+    Ok(ctx.app.db.read(work).await?)
 }
 
 /// What of a request decides how its sender is asked to sign in.
@@ -150,10 +160,16 @@ async fn turn_away(
 
 /// Tells a problem of the asker's in the desk's frame. One of ours is left to [`layers`], which
 /// logs it.
-fn frame(ctx: &Ctx, signed_in: &SignedIn, path: &str, mut response: Response) -> Response {
+fn frame(
+    ctx: &Ctx,
+    signed_in: &SignedIn,
+    told: Told,
+    path: &str,
+    mut response: Response,
+) -> Response {
     let problem = response.extensions().get::<Problem>().filter(|it| it.status.is_client_error());
     let Some(problem) = problem else { return response };
-    let frame = Frame { site: &ctx.site, me: signed_in, path };
+    let frame = Frame { site: &ctx.site, me: signed_in, told, path };
     let Ok(page) = DeskError::new(frame, problem).render() else { return response };
     response.extensions_mut().remove::<Problem>();
     let headers = response.headers_mut();

@@ -15,6 +15,7 @@ pub mod desk;
 pub mod form;
 pub mod frame;
 pub mod guard;
+mod live;
 pub mod new_ticket;
 pub mod passkeys;
 pub mod sessions;
@@ -57,6 +58,7 @@ pub fn routes() -> Router<Shared> {
         .merge(ticket_customer::routes())
         .merge(customers::routes())
         .merge(customer::routes())
+        .merge(live::routes())
         // Mails and bookmarks may name what is not there: say so in the desk's frame.
         .route("/admin/{*rest}", any(|| async { Problem::not_found() }))
 }

@@ -8,7 +8,7 @@ use askama::Template;
 use super::dashboard::Dashboard;
 use super::desk::DeskError;
 use super::form::Filled;
-use super::frame::Frame;
+use super::frame::{Frame, Told};
 use super::sessions::Sessions;
 use super::sign_in::{Door, Link, Sent, SignedOut};
 use crate::clock::Millis;
@@ -73,7 +73,7 @@ fn pages_of_the_desk_keep_to_the_policy() {
     let site = Site::new(Config::default().brand);
     for (name, who) in [("dana", "Dana Reyes"), ("hostile", HOSTILE)] {
         let me = me(who, if name == "dana" { Role::Technician } else { Role::Admin });
-        let frame = Frame { site: &site, me: &me, path: "/admin/sessions" };
+        let frame = Frame { site: &site, me: &me, told: Told(0), path: "/admin/sessions" };
         keep(&format!("desk-dashboard-{name}"), &dashboard(frame, &[]));
         keep(&format!("desk-dashboard-full-{name}"), &dashboard(frame, &[ticket(who)]));
         let sessions = Way::ALL.iter().zip(1..).map(|(way, id)| session(id, *way));
@@ -147,12 +147,12 @@ fn only_admins_see_places_for_admins() {
     let site = Site::new(Config::default().brand);
     let count = |role| {
         let me = me("Dana Reyes", role);
-        Frame { site: &site, me: &me, path: "/admin" }.places().count()
+        Frame { site: &site, me: &me, told: Told(0), path: "/admin" }.places().count()
     };
     let for_admins = super::frame::PLACES.iter().filter(|place| place.for_admins).count();
     assert_eq!(count(Role::Admin) - count(Role::Technician), for_admins);
     let me = me("D", Role::Admin);
-    let page = dashboard(Frame { site: &site, me: &me, path: "/admin" }, &[]);
+    let page = dashboard(Frame { site: &site, me: &me, told: Told(0), path: "/admin" }, &[]);
     let html = page.render().expect("a page");
     assert_eq!(html.matches("aria-current=\"page\"").count(), 1, "{html}");
 }

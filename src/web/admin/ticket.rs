@@ -9,16 +9,18 @@ use super::desk::Desk;
 use super::form::Filled;
 use super::frame::Frame;
 use super::{ticket_forms, ticket_links};
-use crate::domain::Tx;
 use crate::domain::entries::{By, Entry, Kind, Visibility};
 use crate::domain::outbox::{MailState, TicketMail};
 use crate::domain::tickets::{self, Person, Priority, Seen, Status, Ticket};
+use crate::domain::{Tx, presence};
+use crate::error::Error;
 use crate::ids::Reference;
 use crate::web::ctx::Shared;
 use crate::web::input::{Query, Segments};
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
 use crate::web::site::{initials, plain_direction, prose, time};
+use crate::web::streams;
 
 /// Its addresses.
 pub fn routes() -> Router<Shared> {
@@ -72,8 +74,13 @@ pub(super) struct Shown {
 /// The page with `shown` in it.
 pub(super) async fn page(desk: &Desk, reference: &Reference, shown: Shown) -> Reply {
     let (actor, wanted, before) = (desk.actor(), reference.clone(), shown.before.clone());
-    let work = move |tx: &mut Tx<'_>| tickets::work(tx, &actor, &wanted, before.as_deref());
-    let found = desk.app.db.read(work).await?;
+    let now = desk.now;
+    let work = move |tx: &mut Tx<'_>| {
+        let found = tickets::work(tx, &actor, &wanted, before.as_deref())?;
+        let present = presence::at_ticket(tx, found.ticket.id, now)?;
+        Ok::<_, Error>((found, present))
+    };
+    let (found, present) = desk.app.db.read(work).await?;
     let refused = shown.note.is_refused()
         || shown.resolution.is_refused()
         || shown.details.as_ref().is_some_and(Filled::is_refused);
@@ -86,7 +93,9 @@ pub(super) async fn page(desk: &Desk, reference: &Reference, shown: Shown) -> Re
     };
     let details = shown.details.clone().unwrap_or_else(|| as_it_is(&found.ticket));
     let (frame, categories) = (desk.frame(), &desk.rules().categories);
-    let view = TicketPage { frame, categories, it: &found, details: &details, shown: &shown };
+    let others = streams::others(&present, desk.me.staff.id)?;
+    let view =
+        TicketPage { frame, categories, it: &found, details: &details, shown: &shown, others };
     let mut response = reply::page(&view)?;
     *response.status_mut() = status;
     Ok(response)
@@ -110,6 +119,8 @@ struct TicketPage<'a> {
     it: &'a tickets::Work,
     details: &'a Filled,
     shown: &'a Shown,
+    /// Who else has the ticket open, as HTML.
+    others: String,
 }
 
 impl TicketPage<'_> {

@@ -2,6 +2,7 @@
 //! everybody; with a token in the `Authorization` header it answers with the content to show in it.
 
 pub mod list;
+mod live;
 pub mod ticket;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/portal", get(list::show))
         .route("/portal/tickets/{reference}", get(ticket::show))
+        .route("/portal/tickets/{reference}/live", get(live::listen))
         .route("/portal/", get(to_list))
         .route("/portal/tickets", get(to_list))
         .route("/portal/tickets/", get(to_list))

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, Method, Request};
+use axum::response::Response;
 use http_body_util::BodyExt as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -142,6 +145,23 @@ impl Client {
         body: impl Into<Bytes>,
         kind: Option<&str>,
     ) -> Answer {
+        let response = self.ask(method, path, body.into(), kind).await;
+        let (parts, body) = response.into_parts();
+        let (status, headers) = (parts.status.as_u16(), parts.headers);
+        let body = body.collect().await.unwrap().to_bytes();
+        contract::check(method, path, status, &headers, &body);
+        Answer { asked: format!("{method} {path}"), status, headers, body }
+    }
+
+    /// Opens a stream of events.
+    pub async fn listen(&self, path: &str) -> Listening {
+        let response = self.ask("GET", path, Bytes::new(), None).await;
+        let (parts, body) = response.into_parts();
+        assert_eq!(parts.status, 200, "GET {path}");
+        Listening { headers: parts.headers, body, ended: false }
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: Bytes, kind: Option<&str>) -> Response {
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri(path)
@@ -158,14 +178,42 @@ impl Client {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let request = request.body(Body::from(body.into())).unwrap();
+        let request = request.body(Body::from(body)).unwrap();
         let response = self.app.router().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        self.keep_cookies(&parts.headers);
-        let (status, headers) = (parts.status.as_u16(), parts.headers);
-        let body = body.collect().await.unwrap().to_bytes();
-        contract::check(method, path, status, &headers, &body);
-        Answer { asked: format!("{method} {path}"), status, headers, body }
+        self.keep_cookies(response.headers());
+        response
+    }
+}
+
+/// A stream of events that is open.
+pub struct Listening {
+    pub headers: HeaderMap,
+    body: Body,
+    ended: bool,
+}
+
+impl Listening {
+    /// Every byte that came since the last time, as text.
+    pub fn heard(&mut self) -> String {
+        let mut text = String::new();
+        let mut context = Context::from_waker(Waker::noop());
+        while !self.ended {
+            match Pin::new(&mut self.body).poll_frame(&mut context) {
+                Poll::Ready(Some(frame)) => {
+                    let bytes = frame.unwrap().into_data().unwrap();
+                    text.push_str(std::str::from_utf8(&bytes).unwrap());
+                }
+                Poll::Ready(None) => self.ended = true,
+                Poll::Pending => break,
+            }
+        }
+        text
+    }
+
+    /// Whether the server ended it, once everything was heard.
+    pub fn is_over(&mut self) -> bool {
+        self.heard();
+        self.ended
     }
 }
 
