@@ -8,9 +8,11 @@ use axum::routing::{get, post};
 use doorkey::app::App;
 use doorkey::clock::Clock;
 use doorkey::config::{Config, Flags};
+use doorkey::live::{About, Listener, Pass, Person};
+use doorkey::web::ctx::Ctx;
 use doorkey::web::input::{Body, Query};
 use doorkey::web::server::{Edge, Limits, serve};
-use doorkey::web::{edge_with, problem::Problem, reply, routes};
+use doorkey::web::{edge_with, problem::Problem, reply, routes, streams};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -52,6 +54,7 @@ impl Server {
             .route("/api/list", get(list))
             .route("/api/nap", get(nap))
             .route("/api/never", get(std::future::pending::<()>))
+            .route("/api/stream", get(stream))
             .route("/api/panic", get(panics))
             .route("/page/panic", get(panics))
             .route("/api/number/{number}", get(number));
@@ -115,6 +118,19 @@ async fn list(Query(mut query): Query) -> reply::Reply {
 async fn nap() -> &'static str {
     sleep(SHORT).await;
     "rested"
+}
+
+/// Somebody who listens, whoever it is.
+async fn stream(ctx: Ctx) -> reply::Reply {
+    let listener = Listener {
+        person: Person::Staff(1),
+        pass: Pass::Session(1),
+        about: About::Everything,
+        until: ctx.now.plus(Duration::from_secs(60)),
+    };
+    let stream = ctx.app.live.open(listener, ctx.now).map_err(streams::refused)?;
+    stream.is_at(0);
+    Ok(streams::answer(stream))
 }
 
 async fn panics() -> &'static str {
@@ -439,4 +455,55 @@ async fn the_end_comes_in_time_whatever_runs() {
     server.stop();
     timeout(2 * SHORT + SLACK, &mut server.ended).await.unwrap().unwrap();
     assert_in_time(begun, 2 * SHORT);
+}
+
+/// Opens a stream and reads its first words.
+async fn listen(server: &Server) -> TcpStream {
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /api/stream HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    let mut some = [0; 1024];
+    while !text.contains("retry: 2000") {
+        let read = timeout(SLACK, stream.read(&mut some)).await.expect("words").unwrap();
+        assert!(read > 0, "{text}");
+        text.push_str(std::str::from_utf8(&some[..read]).unwrap());
+    }
+    assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
+    stream
+}
+
+#[tokio::test]
+async fn a_stream_outlives_every_timer_takes_no_place_and_ends_with_the_server() {
+    let limits = Limits { connections: 2, network_connections: 2, requests: 1, ..limits() };
+    let mut server = Server::start_with(limits, "http://localhost:8080", |edge| {
+        // This machine is counted here as any other.
+        edge.uncounted = [].into();
+    })
+    .await;
+    let mut streams = Vec::new();
+    for _ in 0..6 {
+        streams.push(listen(&server).await);
+    }
+    sleep(5 * SHORT).await;
+    let mut some = [0; 64];
+    for stream in &mut streams {
+        let silent = timeout(Duration::from_millis(1), stream.read(&mut some)).await;
+        assert!(silent.is_err(), "it ended: {silent:?}");
+    }
+    // Two more who ask have their places, a third has none.
+    let mut asking = Vec::new();
+    for _ in 0..2 {
+        asking.push(server.connect().await);
+    }
+    sleep(SHORT / 4).await;
+    let refused = timeout(SLACK, rest(&mut server.connect().await)).await.unwrap();
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    drop(asking);
+    let begun = Instant::now();
+    server.stop();
+    (&mut server.ended).await.unwrap();
+    println!("stopped after {:?}", begun.elapsed());
+    for stream in &mut streams {
+        assert_eq!(rest(stream).await, "0\r\n\r\n", "its last chunk");
+    }
 }

@@ -69,7 +69,8 @@ async fn admit(shared: &Shared, request: Request, next: Next) -> Reply {
     if path == OPEN || path.starts_with(&format!("{OPEN}/")) {
         return Ok(next.run(request).await);
     }
-    let for_program = layers::is_program(&request);
+    // A stream cannot be led to a page.
+    let for_program = layers::is_program(&request) || path == live::PATH;
     let path = path.to_owned();
     let (mut parts, body) = request.into_parts();
     let ctx = Ctx::from_request_parts(&mut parts, shared).await?;

@@ -10,7 +10,7 @@ use crate::real::browser::Browser;
 use crate::real::doorkey::Doorkey;
 
 /// Looks at the page as it stands: narrow and wide, light and dark.
-async fn look_at(browser: &Browser, page: &str) {
+pub(super) async fn look_at(browser: &Browser, page: &str) {
     for (scheme, width) in [("light", 1280), ("dark", 1280), ("light", 320), ("dark", 320)] {
         browser.set_size(width, 800).await;
         browser.prefer("prefers-color-scheme", scheme).await;

@@ -6,6 +6,7 @@ mod demo;
 mod desk;
 mod drafts;
 mod keyboard;
+mod live;
 mod looks;
 mod replies;
 mod story;

@@ -10,6 +10,7 @@ mod health;
 mod https;
 mod image;
 mod listening;
+mod live;
 mod machine;
 mod mailing;
 mod obtaining;
