@@ -112,6 +112,21 @@ impl From<FieldError> for Error {
     }
 }
 
+/// Both values, or everything that is wrong with either, so that all wrong fields are named at once.
+///
+/// # Errors
+/// The fields of both together; an error of another kind counts before wrong fields.
+pub fn both<A, B>(one: Result<A, Error>, other: Result<B, Error>) -> Result<(A, B), Error> {
+    match (one, other) {
+        (Err(Error::Invalid(mut fields)), Err(Error::Invalid(more))) => {
+            fields.extend(more);
+            Err(Error::Invalid(fields))
+        }
+        (Err(Error::Invalid(_)), Err(error)) => Err(error),
+        (one, other) => Ok((one?, other?)),
+    }
+}
+
 /// A line of a file that cannot be taken, and why.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct LineError {

@@ -6,9 +6,9 @@ use crate::domain::email::Email;
 use crate::domain::entries::{self, Draft, Kind};
 use crate::domain::events::{self, Changes};
 use crate::domain::tickets::create::{check_category, index};
-use crate::domain::tickets::{Priority, Standing, Status, Ticket, find, save};
+use crate::domain::tickets::{Person, Priority, Standing, Status, Ticket, find, save};
 use crate::domain::{Actor, Rules, mails, search, staff};
-use crate::error::{Error, FieldCode, FieldError};
+use crate::error::{Error, FieldCode, FieldError, both};
 use crate::ids::Reference;
 
 /// What is to change; what is `None` stays.
@@ -43,12 +43,10 @@ pub fn change(
 ) -> Result<Ticket, Error> {
     let mut ticket = find::take(tx, actor, reference)?;
     let (before, standing) = (ticket.status, Standing::of(&ticket));
-    change_fields(tx, rules, &mut ticket, actor, change, now)?;
-    let assigned = change_assignee(tx, &mut ticket, actor, change.assignee.as_ref(), now)?;
+    let technician = check(tx, rules, &ticket, change)?;
+    change_fields(tx, &mut ticket, actor, change, now)?;
+    let assigned = change_assignee(tx, &mut ticket, actor, technician, now)?;
     if let Some(status) = change.status.filter(|&status| status != before) {
-        if status == Status::Resolved && before.may_become(status) {
-            return Err(resolution_missing().into());
-        }
         move_to(tx, &mut ticket, actor, status, now)?;
     }
     save(tx, standing, &ticket)?;
@@ -130,9 +128,33 @@ pub(in crate::domain) fn settle(
     Ok(Draft { body, from: Some(from), to: Some(to), ..Draft::new(Kind::Resolution) })
 }
 
-fn change_fields(
+/// Refuses what cannot be, every field at once, and finds whoever is to be assigned.
+fn check(
     tx: &mut Tx<'_>,
     rules: &Rules,
+    ticket: &Ticket,
+    change: &Change,
+) -> Result<Option<Option<Person>>, Error> {
+    let category = match &change.category {
+        // A category that is no longer offered stays until another is chosen.
+        Some(category) if *category != ticket.category => {
+            check_category(rules, category.as_deref())
+        }
+        _ => Ok(()),
+    };
+    let resolves = change.status == Some(Status::Resolved);
+    let status = match resolves && ticket.status.may_become(Status::Resolved) {
+        true => Err(resolution_missing().into()),
+        false => Ok(()),
+    };
+    let assignee = change.assignee.as_ref();
+    let assignee = assignee.map(|email| staff::find_assignee(tx, email.as_ref())).transpose();
+    let (_, assignee) = both(both(status, category), assignee)?;
+    Ok(assignee)
+}
+
+fn change_fields(
+    tx: &mut Tx<'_>,
     ticket: &mut Ticket,
     actor: &Actor,
     change: &Change,
@@ -144,10 +166,6 @@ fn change_fields(
         ticket.priority = priority;
     }
     if let Some(category) = &change.category {
-        // A category that is no longer offered stays until another is chosen.
-        if *category != ticket.category {
-            check_category(rules, category.as_deref())?;
-        }
         changes.note("category", ticket.category.clone(), category.clone());
         ticket.category.clone_from(category);
     }
@@ -169,11 +187,10 @@ fn change_assignee(
     tx: &mut Tx<'_>,
     ticket: &mut Ticket,
     actor: &Actor,
-    assignee: Option<&Option<Email>>,
+    assignee: Option<Option<Person>>,
     now: Millis,
 ) -> Result<bool, Error> {
-    let Some(email) = assignee else { return Ok(false) };
-    let technician = staff::find_assignee(tx, email.as_ref())?;
+    let Some(technician) = assignee else { return Ok(false) };
     if technician == ticket.assignee {
         return Ok(false);
     }

@@ -8,7 +8,7 @@ use crate::domain::entries::{self, Draft, Kind};
 use crate::domain::idempotency::{self, Key};
 use crate::domain::tickets::{Person, Priority, Status, Ticket, count_new};
 use crate::domain::{Actor, Rules, mails, search, staff, text};
-use crate::error::{Error, FieldCode, FieldError};
+use crate::error::{Error, FieldCode, FieldError, both};
 use crate::ids::{self, Reference};
 use crate::store;
 
@@ -48,8 +48,8 @@ pub fn create(
     if let Some(first) = idempotency::reserve(tx, key, id, now)? {
         return store::tickets::find(tx, first)?.ok_or(Error::NotFound);
     }
-    check_category(rules, new.category.as_deref())?;
-    let assignee = staff::find_assignee(tx, new.assignee.as_ref())?;
+    let category = check_category(rules, new.category.as_deref());
+    let ((), assignee) = both(category, staff::find_assignee(tx, new.assignee.as_ref()))?;
     let customer = customers::find_or_create(tx, &new.customer, now)?;
     let customer = Person { id: customer.id, email: customer.email, name: customer.name };
     let mut ticket = insert(tx, id, new, customer, assignee, now)?;
