@@ -4,7 +4,7 @@
 //! it. A worker claims a webhook with a lease, sends what is due with no transaction open, and
 //! settles it; a target that fails is left alone for a while, so it holds up no other.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -214,13 +214,20 @@ pub fn parse_url(field: &str, typed: &str, allow: &[IpNet]) -> Result<String, Fi
     let address = match url.host() {
         Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
         Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-        _ => None,
+        // A name that is this machine by definition (RFC 6761 §6.3), whatever a resolver says.
+        Some(Host::Domain(name)) if is_this_machine(name) => Some(Ipv4Addr::LOCALHOST.into()),
+        Some(Host::Domain(_)) | None => None,
     };
     if address.is_some_and(|address| !may_call(address, allow)) {
         let message = "This address is not a public one. The setting webhooks.allow can allow it.";
         return wrong(FieldCode::Malformed, message);
     }
     Ok(url.into())
+}
+
+fn is_this_machine(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Whether `address` may be called: a public one, or one that the operator allows.
@@ -517,6 +524,8 @@ mod tests {
         let allow = ["127.0.0.0/8".parse().expect("a network")];
         assert!(parse_url("url", "https://example.com/a?b=c", &[]).is_ok());
         assert!(parse_url("url", "http://127.0.0.1:9/x", &allow).is_ok());
+        assert!(parse_url("url", "https://localhost:9/x", &allow).is_ok());
+        assert!(parse_url("url", "https://localhost.example.com/", &[]).is_ok());
         for bad in [
             "",
             "example.com",
@@ -527,6 +536,9 @@ mod tests {
             "https://example.com/#x",
             "https://127.0.0.1/",
             "https://2130706433/",
+            "https://localhost/",
+            "https://LOCALHOST.:8443/x",
+            "https://a.localhost/",
             "https://0x7f.1/",
             "https://[::1]/",
             "https://[::ffff:10.0.0.1]/",
