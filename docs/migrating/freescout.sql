@@ -101,5 +101,7 @@ line AS (
     LEFT JOIN agent a ON a.id = e.created_by_user_id
     LEFT JOIN customers p ON p.id = e.created_by_customer_id
   WHERE f.id IS NULL
+  UNION ALL
+  SELECT 4, 0, 0, NULL, 0, CONVERT(JSON_OBJECT('type', 'end') USING utf8mb4) COLLATE utf8mb4_bin
 )
 SELECT line FROM line ORDER BY part, ticket, step, at, id;

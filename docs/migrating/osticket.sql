@@ -98,5 +98,7 @@ line AS (
     LEFT JOIN first f ON f.id = e.id
     LEFT JOIN ost_staff s ON s.staff_id = e.staff_id
   WHERE f.id IS NULL
+  UNION ALL
+  SELECT 4, 0, 0, NULL, 0, CONVERT(JSON_OBJECT('type', 'end') USING utf8mb4) COLLATE utf8mb4_bin
 )
 SELECT line FROM line ORDER BY part, ticket, step, at, id;

@@ -113,5 +113,7 @@ line AS (
     LEFT JOIN agent a ON a.id = e.author_id
     LEFT JOIN users u ON u.id = e.author_id
   WHERE f.id IS NULL
+  UNION ALL
+  SELECT 4, 0, 0, NULL, 0, jsonb_build_object('type', 'end')
 )
 SELECT line FROM line ORDER BY part, ticket, step, at NULLS FIRST, id;

@@ -67,8 +67,9 @@ async fn create(args: Create, json: bool, config: Config) -> Result<(), CliError
     let mut checks = Checks::default();
     let name = checks.take(api_keys::parse_name("name", &args.name));
     let name = checks.finish(name)?;
-    let made =
-        super::write(config, move |tx, _, now| Ok(api_keys::create(tx, &name, args.role, now)?));
+    let made = super::write_first(config, json, move |tx, _, now| {
+        Ok(api_keys::create(tx, &name, args.role, now)?)
+    });
     let (row, key) = made.await?;
     let mut object = object(&row);
     object["key"] = Value::from(key.as_str());

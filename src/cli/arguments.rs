@@ -43,6 +43,15 @@ pub fn reference(field: &str, typed: &str) -> Result<Reference, FieldError> {
     })
 }
 
+/// Takes the id of a row, as lists show it.
+///
+/// # Errors
+/// What an id looks like.
+pub fn id(typed: &str) -> Result<i64, String> {
+    let id = typed.parse().ok().filter(|id| *id > 0);
+    id.ok_or_else(|| "an id is a number such as 7340032000000000001".to_owned())
+}
+
 /// Takes the words for roles, and lists them in the help.
 pub fn role() -> impl TypedValueParser<Value = Role> {
     PossibleValuesParser::new(Role::ALL.map(Role::as_str))

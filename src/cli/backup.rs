@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::progress::{Progress, thousands, while_waiting};
+use super::progress::{Progress, milliseconds, thousands, while_waiting};
 use super::target::Target;
-use super::{CliError, copy, output};
+use super::{CliError, copy, database, output};
 use crate::clock::{Clock, Millis};
 use crate::config::Config;
 use crate::db::backup::{self, BackupError};
@@ -37,30 +37,36 @@ pub struct Args {
     /// Replace a file of this name
     #[arg(long)]
     replace: bool,
-    /// Print one JSON object: {"file", "bytes", "at", "seconds", "tables", "rows"}
+    /// Print one JSON object: {"file", "bytes", "at", "milliseconds", "tables", "rows"}
     #[arg(long)]
     json: bool,
 }
 
 /// Backs up, and says what.
 pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
+    if args.file == Path::new("-") {
+        let text = "FILE: a backup is checked and synced before it counts, and a pipe can be neither; \
+            name a file, and send that";
+        return Err(CliError::Usage(text.to_owned()));
+    }
     let started = Clock::System.now();
     let file = Target::new(args.file, args.replace, config.database.url.reveal())?;
-    let db = copy::open_existing(config.database.url.reveal()).await?;
+    let db = database::open_existing(config.database.url.reveal()).await?;
     let result = make(&db, &file, started).await;
     db.close().await;
     let (tables, bytes) = result?;
-    let seconds = Clock::System.now().since(started).as_secs_f64();
+    let took = Clock::System.now().since(started);
     let mut object = copy::object(&tables);
     object["file"] = json!(file.path.display().to_string());
     object["bytes"] = json!(bytes);
     object["at"] = json!(started.rfc3339());
-    object["seconds"] = json!(seconds);
+    object["milliseconds"] = json!(milliseconds(took));
     let words = format!(
-        "{}\n\n{}: {} bytes, checked, in {seconds:.1} s.",
+        "{}\n\n{}: {} bytes, checked, in {:.1} s.",
         copy::table(&tables),
         file.path.display(),
-        thousands(bytes)
+        thousands(bytes),
+        took.as_secs_f64()
     );
     output::answer(args.json, &object, &words)
 }
@@ -71,7 +77,11 @@ async fn make(db: &Db, target: &Target, now: Millis) -> Result<(Vec<Copied>, u64
     let folder = tempfile::Builder::new().prefix(".doorkey-backup-").tempdir_in(&target.folder);
     let folder = folder.map_err(|error| target.explain(&error))?;
     let unfinished = folder.path().join("backup.db");
-    write(db, &unfinished, now).await.map_err(|error| CliError::Failed(error.to_string()))?;
+    let own_name = |error: BackupError| {
+        let (made, asked) = (unfinished.display().to_string(), target.path.display().to_string());
+        CliError::Failed(error.to_string().replace(&made, &asked))
+    };
+    write(db, &unfinished, now).await.map_err(own_name)?;
     let tables = while_waiting("checking the backup", backup::verify(&unfinished)).await;
     let tables = tables.map_err(|error| {
         CliError::Failed(format!("the backup that was written is not good, and is gone: {error}"))

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::progress::{Progress, thousands};
-use super::{CliError, output};
+use super::progress::{Progress, milliseconds, thousands};
+use super::{CliError, database, output};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::db::copy::{self, Copied, CopyError};
-use crate::db::{self, DatabaseSettings, Db, Tx};
+use crate::db::{DatabaseSettings, Db, Tx};
 
 /// Copy a whole database into an empty one, between SQLite and PostgreSQL in either direction
 ///
@@ -20,19 +20,24 @@ use crate::db::{self, DatabaseSettings, Db, Tx};
     arguments of a command. Give an address that holds a password with \
     DOORKEY_DATABASE_URL_FILE and leave its flag out.")]
 pub struct Args {
-    /// The database to read [default: that of the settings]
-    #[arg(long, value_name = "URL", value_parser = url, required_unless_present = "to")]
+    /// The database to read; left out beside --to: that of the settings
+    #[arg(long, value_name = "URL", value_parser = url)]
     from: Option<String>,
-    /// The empty database to fill [default: that of the settings]
+    /// The empty database to fill; left out beside --from: that of the settings
     #[arg(long, value_name = "URL", value_parser = url)]
     to: Option<String>,
-    /// Print one JSON object: {"tables": [{"table", "rows"}], "rows", "seconds"}
+    /// Print one JSON object: {"tables": [{"table", "rows"}], "rows", "milliseconds"}
     #[arg(long)]
     json: bool,
 }
 
 /// Copies, and says what.
 pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
+    if args.from.is_none() && args.to.is_none() {
+        let text = "name --from, --to or both; the one that is left out is the database of the \
+            settings";
+        return Err(CliError::Usage(text.to_owned()));
+    }
     let settings = || config.database.url.reveal().to_owned();
     let from = args.from.unwrap_or_else(settings);
     let to = args.to.unwrap_or_else(settings);
@@ -41,19 +46,20 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
         return Err(CliError::Usage(text.to_owned()));
     }
     let started = Clock::System.now();
-    let source = open_existing(&from).await?;
+    let source = database::open_existing(&from).await?;
     let target = Db::open(&DatabaseSettings::patient(&to)).await?;
     let result = copy(&source, &target, |_| Ok(())).await;
     source.close().await;
     target.close().await;
     let (tables, ()) = result?;
-    let seconds = Clock::System.now().since(started).as_secs_f64();
+    let took = Clock::System.now().since(started);
     let words = format!(
-        "{}\n\nEvery table was counted and summed again and is the same; {seconds:.1} s.",
-        table(&tables)
+        "{}\n\nEvery table was counted and summed again and is the same; {:.1} s.",
+        table(&tables),
+        took.as_secs_f64()
     );
     let mut object = object(&tables);
-    object["seconds"] = json!(seconds);
+    object["milliseconds"] = json!(milliseconds(took));
     output::answer(args.json, &object, &words)
 }
 
@@ -71,20 +77,6 @@ where
         });
     };
     copy::copy(from, to, Clock::System.now(), tell, finish).await
-}
-
-/// Opens a database that must be there: a file that is missing is not made.
-pub(super) async fn open_existing(url: &str) -> Result<Db, CliError> {
-    must_exist(url)?;
-    Ok(Db::open(&DatabaseSettings::patient(url)).await?)
-}
-
-/// Refuses a SQLite database that is not there: what only reads must not make an empty one.
-pub(super) fn must_exist(url: &str) -> Result<(), CliError> {
-    match db::sqlite_file(url).filter(|file| !file.is_file()) {
-        Some(file) => Err(CliError::Failed(format!("there is no database at {}", file.display()))),
-        None => Ok(()),
-    }
 }
 
 /// The tables with rows, and how many.

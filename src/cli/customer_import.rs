@@ -1,14 +1,15 @@
 //! `doorkey customer import`: customers from a table, all good ones or none.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::progress::{Progress, thousands};
-use super::{CliError, output};
+use super::{CliError, database, output};
 use crate::app::App;
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::customer_import::{self, BATCH, Counts, Importer};
 use crate::domain::customers::NewCustomer;
@@ -27,7 +28,7 @@ const LARGEST: u64 = 256 * 1024 * 1024;
 #[command(after_help = "Example:\n  doorkey customer import customers.csv --dry-run\n\n\
     Bad lines are named on standard output and the exit code is 1.")]
 pub struct Args {
-    /// The CSV file
+    /// The CSV file; - is standard input
     #[arg(value_name = "FILE.csv")]
     file: PathBuf,
     /// Only say what would happen, and name every bad line
@@ -69,7 +70,13 @@ pub async fn run(args: &Args, json: bool, config: Config) -> Result<(), CliError
     let usable = bad.is_empty() || args.skip_bad;
     let mut report = Report { dry_run: args.dry_run, bad, ..Report::default() };
     if usable || args.dry_run {
-        let counts = work(good, args.dry_run, config).await?;
+        let app = match args.dry_run {
+            true => database::existing(config).await?,
+            false => database::existing_or_new(config, json).await?,
+        };
+        let counts = work_in(&app, good, args.dry_run).await;
+        app.db.clone().close().await;
+        let counts = counts?;
         (report.added, report.existing) = (counts.added, counts.existing);
     }
     output::answer(json, &report, &report.words(usable))?;
@@ -84,14 +91,20 @@ fn unreadable(bad: Vec<LineError>, json: bool, dry_run: bool) -> Result<(), CliE
 }
 
 fn read(args: &Args) -> Result<Vec<u8>, CliError> {
-    let name = args.file.display();
-    let failed = |error: std::io::Error| CliError::Failed(format!("{name}: {error}"));
-    let size = std::fs::metadata(&args.file).map_err(failed)?.len();
-    if size > LARGEST {
+    let piped = args.file == Path::new("-");
+    let name = if piped { "standard input".into() } else { args.file.to_string_lossy() };
+    let failed = |error: io::Error| CliError::Failed(format!("{name}: {error}"));
+    let file: Box<dyn Read> = match piped {
+        true => Box::new(io::stdin()),
+        false => Box::new(File::open(&args.file).map_err(failed)?),
+    };
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
         let most = LARGEST / 1024 / 1024;
         return Err(CliError::Failed(format!("{name} has more than {most} MiB; split it")));
     }
-    std::fs::read(&args.file).map_err(failed)
+    Ok(bytes)
 }
 
 fn check(bytes: &[u8]) -> Result<Checked, Vec<LineError>> {
@@ -112,17 +125,6 @@ fn check(bytes: &[u8]) -> Result<Checked, Vec<LineError>> {
 }
 
 /// Batch by batch, each in a transaction of its own.
-async fn work(
-    customers: Vec<NewCustomer>,
-    dry_run: bool,
-    config: Config,
-) -> Result<Counts, CliError> {
-    let app = App::start(config, Clock::System).await?;
-    let done = work_in(&app, customers, dry_run).await;
-    app.db.clone().close().await;
-    done
-}
-
 async fn work_in(
     app: &App,
     customers: Vec<NewCustomer>,
@@ -193,6 +195,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::config::Secret;
 
     /// Others write between the batches: each is a write of its own.

@@ -4,11 +4,10 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::progress::{Progress, thousands};
+use super::progress::{Progress, count};
 use super::target::Target;
-use super::{CliError, copy, output};
+use super::{CliError, database, output};
 use crate::app::App;
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::transfer::{self, Line, Totals};
 
@@ -42,8 +41,7 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
         true => None,
         false => Some(Target::new(args.file, args.replace, config.database.url.reveal())?),
     };
-    copy::must_exist(config.database.url.reveal())?;
-    let app = App::start(config, Clock::System).await?;
+    let app = database::existing(config).await?;
     let done = match &target {
         None => write(&app, BufWriter::new(io::stdout())).await,
         Some(target) => write_file(&app, target).await,
@@ -59,10 +57,9 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
 
 fn words(totals: &Totals) -> String {
     let Totals { staff, customers, tickets, entries } = *totals;
-    let [staff, customers, tickets, entries] = [staff, customers, tickets, entries].map(thousands);
-    format!(
-        "Written: {staff} staff, {customers} customers, {tickets} tickets with {entries} entries."
-    )
+    let (staff, customers) = (count(staff, "member"), count(customers, "customer"));
+    let (tickets, entries) = (count(tickets, "ticket"), count(entries, "entry"));
+    format!("Written: {staff} of staff, {customers}, {tickets} with {entries}.")
 }
 
 /// Beside its place first: a file of that name is whole or is not there.
@@ -79,12 +76,12 @@ async fn write(app: &App, mut out: impl Write + Send + 'static) -> Result<Totals
     let mut progress = Progress::on_terminal();
     app.db
         .survey(move |tx| {
-            let mut count = 0_u64;
+            let mut written = 0_u64;
             let totals = transfer::export::<CliError>(tx, &mut |line: &Line| {
                 serde_json::to_writer(&mut out, line).map_err(io::Error::from)?;
                 out.write_all(b"\n")?;
-                count += 1;
-                progress.tell(|| format!("{} lines", thousands(count)));
+                written += 1;
+                progress.tell(|| count(written, "line"));
                 Ok(())
             })?;
             out.flush()?;

@@ -17,11 +17,11 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::progress::{Progress, thousands};
+use super::progress::{Progress, count, milliseconds, thousands};
 use super::variety::{Variety, mix};
-use super::{CliError, output};
+use super::{CliError, database, output};
 use crate::app::App;
-use crate::clock::{Clock, Millis};
+use crate::clock::Millis;
 use crate::config::Config;
 use crate::db::{DbError, Tx};
 use crate::domain::histories::{self, History, Told};
@@ -72,7 +72,7 @@ pub struct Args {
     /// Add to a database that has customers: others, with other addresses
     #[arg(long)]
     more: bool,
-    /// Print one JSON object: {"customers", "tickets", "entries", "seconds", …}
+    /// Print one JSON object: {"customers", "tickets", "entries", "milliseconds", …}
     #[arg(long)]
     json: bool,
 }
@@ -91,29 +91,24 @@ struct Plan {
 /// Generates and says what that was.
 pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
     let (json, tickets, customers) = (args.json, args.tickets, args.customers);
-    let app = App::start(config, Clock::System).await?;
+    let app = database::existing_or_new(config, json).await?;
     let started = app.clock.now();
     let result = add(&app, args).await;
     app.db.clone().close().await;
     let entries = result?;
-    let seconds = app.clock.now().since(started).as_secs_f64();
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a figure for people"
-    )]
-    let rate = (tickets as f64 / seconds.max(0.001)) as u64;
+    let took = app.clock.now().since(started);
+    let rate = tickets * 1_000 / milliseconds(took).max(1);
     let object = json!({
         "customers": customers, "tickets": tickets, "entries": entries,
-        "seconds": seconds, "tickets_per_second": rate,
+        "milliseconds": milliseconds(took), "tickets_per_second": rate,
     });
     let words = format!(
-        "{} customers and {} tickets with {} entries, in {seconds:.1} s: {} tickets a second.",
-        thousands(customers),
-        thousands(tickets),
-        thousands(entries),
-        thousands(rate)
+        "{} and {} with {}, in {:.1} s: {} a second.",
+        count(customers, "customer"),
+        count(tickets, "ticket"),
+        count(entries, "entry"),
+        took.as_secs_f64(),
+        count(rate, "ticket")
     );
     output::answer(json, &object, &words)
 }
@@ -137,9 +132,9 @@ async fn plan(app: &Arc<App>, args: Args) -> Result<(Plan, bool), CliError> {
     let before = app.db.scan(customers::count).await?;
     if before > 0 && !args.more {
         return Err(CliError::Failed(format!(
-            "the database has {} customers; with --more others are added to them, or choose an \
-             empty one with --database-url",
-            thousands(before)
+            "the database has {} already; --more adds others to them, --database-url names an \
+             empty one",
+            count(before, "customer")
         )));
     }
     let taken = app.db.scan(histories::taken_references).await?;

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::json;
 
-use super::import_lines::Lines;
-use super::progress::{Progress, thousands};
-use super::{CliError, output};
+use super::import_lines::{Lines, last_line};
+use super::progress::{Progress, count, thousands};
+use super::{CliError, database, output};
 use crate::app::App;
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::transfer::{self, Assembler, Outcome, Piece, Remark, Tally, Totals};
 use crate::error::{Error, FieldCode, LineError};
@@ -49,19 +48,38 @@ pub struct Args {
 
 /// Reads the file and imports it.
 pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
-    let file = open(&args.file)?;
-    let app = App::start(config, Clock::System).await?;
-    let done = Import::new(&app, args).read(Lines::new(file)).await;
+    let source = Source::open(&args.file)?;
+    let app = match args.dry_run {
+        true => database::existing(config).await?,
+        false => database::existing_or_new(config, args.json).await?,
+    };
+    let done = Import::new(&app, args).read(source).await;
     app.db.clone().close().await;
     done
 }
 
-fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, CliError> {
-    if path == Path::new("-") {
-        return Ok(Box::new(BufReader::new(io::stdin())));
+/// Where the lines come from.
+struct Source<R> {
+    lines: Lines<R>,
+    /// Whether the last line was looked at and does not say that it is the last. A pipe cannot be
+    /// looked at before it is read.
+    is_cut: bool,
+}
+
+impl Source<Box<dyn BufRead + Send>> {
+    fn open(path: &Path) -> Result<Self, CliError> {
+        if path == Path::new("-") {
+            return Ok(Self {
+                lines: Lines::new(Box::new(BufReader::new(io::stdin()))),
+                is_cut: false,
+            });
+        }
+        let failed = |error| CliError::Failed(format!("{}: {error}", path.display()));
+        let mut file = File::open(path).map_err(failed)?;
+        let is_file = file.metadata().map_err(failed)?.is_file();
+        let is_cut = is_file && !transfer::is_end(&last_line(&mut file).map_err(failed)?);
+        Ok(Self { lines: Lines::new(Box::new(BufReader::new(file))), is_cut })
     }
-    let failed = |error| CliError::Failed(format!("{}: {error}", path.display()));
-    Ok(Box::new(BufReader::new(File::open(path).map_err(failed)?)))
 }
 
 /// An import under way.
@@ -97,14 +115,21 @@ impl<'a> Import<'a> {
         Self { app, args, pieces: Vec::new(), rows: 0, size: 0, tally, bad: 0, progress }
     }
 
-    async fn read(mut self, mut lines: Lines<impl BufRead>) -> Result<(), CliError> {
+    async fn read(mut self, source: Source<impl BufRead>) -> Result<(), CliError> {
+        let mut lines = source.lines;
         let mut assembler = self.begin(&mut lines)?;
+        if source.is_cut {
+            return Err(self.cut_off());
+        }
         while let Some((number, line)) = lines.next_line()? {
             match line {
                 Ok(text) => assembler.read(number, text),
                 Err(error) => assembler.refuse(error),
             }
             self.take(&mut assembler).await?;
+        }
+        if !assembler.is_whole() {
+            return Err(self.cut_off());
         }
         assembler.finish();
         self.take(&mut assembler).await?;
@@ -136,7 +161,7 @@ impl<'a> Import<'a> {
         let Totals { tickets, .. } = assembler.totals();
         self.progress.tell(|| {
             let lines = thousands(assembler.totals().all());
-            format!("{lines} lines, {} tickets", thousands(tickets))
+            format!("{lines} lines, {}", count(tickets, "ticket"))
         });
         Ok(())
     }
@@ -163,9 +188,31 @@ impl<'a> Import<'a> {
     }
 
     fn interrupted(&self, error: &Error) -> CliError {
-        let tickets = thousands(self.tally.tickets);
+        let tickets = count(self.tally.tickets, "ticket");
         CliError::Failed(format!(
-            "{error}; {tickets} tickets had been imported. Run it again to go on from there"
+            "{error}; {tickets} had been imported before. Run it again to go on from there"
+        ))
+    }
+
+    /// What follows the last line may be missing, and of the ticket it is about as well.
+    fn cut_off(&mut self) -> CliError {
+        self.progress.clear();
+        let done = match self.tally.tickets + self.tally.customers + self.tally.staff {
+            _ if self.args.dry_run => "Nothing was changed".to_owned(),
+            0 => "Nothing was imported".to_owned(),
+            _ => format!(
+                "{} of what it has so far were imported and stay; the whole file goes on from there",
+                count(self.tally.tickets, "ticket")
+            ),
+        };
+        let name = match self.args.file.as_path() {
+            path if path == Path::new("-") => "standard input".into(),
+            path => path.to_string_lossy(),
+        };
+        CliError::Failed(format!(
+            "{name} seems to be cut off: its last line is not one of the type end. {done}. Write it \
+             anew; if it is whole and its writer ends without such a line, add \
+             {{\"type\":\"end\"}}"
         ))
     }
 
@@ -233,51 +280,42 @@ impl<'a> Import<'a> {
                 &format!("These categories are not in the setting tickets.categories: {names}."),
             );
         }
-        if !assembler.is_whole() {
-            let text = "There was no last line of the type end, so it cannot be told whether the \
-                 file is whole.";
-            output::remark(self.args.json, text);
-        }
         if self.bad == 0 { Ok(()) } else { Err(CliError::Failed(self.failure())) }
     }
 
     fn words(&self) -> String {
-        let number = thousands;
         let Tally { staff, customers, tickets, grown_tickets, entries, .. } = self.tally;
-        let known = number(self.tally.known_tickets);
         let told = if self.args.dry_run { "To be imported" } else { "Imported" };
+        let (customers, tickets) = (count(customers, "customer"), count(tickets, "ticket"));
+        let (staff, entries) = (count(staff, "member"), count(entries, "entry"));
         let kept = match self.tally.kept_tickets {
             0 => String::new(),
-            kept => format!(", {} stay as they are", number(kept)),
+            kept => format!("; unchanged, as worked on here since: {}", thousands(kept)),
         };
         format!(
-            "{told}: {} staff, {} customers, {} tickets, {} entries. {} tickets grow, {known} were \
-             here before{kept}.",
-            number(staff),
-            number(customers),
-            number(tickets),
-            number(entries),
-            number(grown_tickets),
+            "{told}: {staff} of staff, {customers}, {tickets}, {entries}. Tickets that grow: {}; here \
+             before: {}{kept}.",
+            thousands(grown_tickets),
+            thousands(self.tally.known_tickets),
         )
     }
 
     fn failure(&self) -> String {
-        let (count, they) = match self.bad {
-            1 => ("1 mistake was".to_owned(), "it"),
-            many => (format!("{} mistakes were", thousands(many)), "them"),
-        };
+        let (were, they) = if self.bad == 1 { ("was", "it") } else { ("were", "them") };
+        let mistakes = count(self.bad, "mistake");
         let done = if self.args.dry_run {
             "nothing was changed"
         } else {
             "what they are about was left out, the rest was imported"
         };
-        format!("{count} found; {done}. Mend {they} and run it again")
+        format!("{mistakes} {were} found; {done}. Mend {they} and run it again")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::config::Secret;
     use crate::domain::transfer::MOST_TEXT;
 
@@ -290,7 +328,9 @@ mod tests {
 
     async fn import(app: &App, text: &str, dry_run: bool) -> Result<(), CliError> {
         let args = Args { file: "-".into(), dry_run, source: None, json: false };
-        Import::new(app, args).read(Lines::new(text.as_bytes())).await
+        let text = format!("{text}{{\"type\":\"end\"}}\n");
+        let source = Source { lines: Lines::new(text.as_bytes()), is_cut: false };
+        Import::new(app, args).read(source).await
     }
 
     fn many(customers: usize) -> String {

@@ -1,9 +1,30 @@
 //! The lines of a file that may be larger than memory: one at a time, none longer than it may be.
 
-use std::io::{self, BufRead, Read as _};
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 use crate::domain::transfer::LONGEST_LINE;
 use crate::error::{FieldCode, LineError};
+
+/// The last line of `file` that is not empty; empty if it is longer than a line may be. Reading
+/// goes on at the beginning.
+///
+/// # Errors
+/// Why the file cannot be read.
+pub fn last_line(file: &mut (impl Read + Seek)) -> io::Result<String> {
+    let size = file.seek(SeekFrom::End(0))?;
+    let start = size.saturating_sub(LONGEST_LINE as u64 + 1);
+    file.seek(SeekFrom::Start(start))?;
+    let mut end = Vec::new();
+    file.by_ref().take(LONGEST_LINE as u64 + 1).read_to_end(&mut end)?;
+    file.rewind()?;
+    let text = end.trim_ascii_end();
+    let line = match text.iter().rposition(|&byte| byte == b'\n') {
+        Some(at) => &text[at + 1..],
+        None if start == 0 => text,
+        None => b"",
+    };
+    Ok(String::from_utf8_lossy(line).into_owned())
+}
 
 /// Reads line after line.
 pub struct Lines<R> {
@@ -73,6 +94,19 @@ fn no_utf8(number: u64, error: &std::str::Utf8Error) -> LineError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_line_is_found_without_reading_the_rest() {
+        let long = "x".repeat(2 * LONGEST_LINE);
+        let end = format!("{long}\nlast é\r\n \n\n");
+        for (text, last) in
+            [("", ""), ("one", "one"), ("one\ntwo\n", "two"), (end.as_str(), "last é"), (&long, "")]
+        {
+            let mut file = io::Cursor::new(text.as_bytes());
+            assert_eq!(last_line(&mut file).expect("readable"), last);
+            assert_eq!(file.position(), 0, "what follows reads from the beginning");
+        }
+    }
 
     #[test]
     fn bad_lines_are_told_and_the_next_one_is_read() {

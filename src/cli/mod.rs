@@ -12,6 +12,7 @@ pub mod config;
 pub mod copy;
 pub mod customer;
 pub mod customer_import;
+mod database;
 pub mod demo;
 pub mod doctor;
 pub mod export;
@@ -36,13 +37,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rustix::fs::Mode;
 
-use crate::app::{App, StartError};
+use crate::app::StartError;
 use crate::cause;
-use crate::clock::{Clock, Millis};
 use crate::config::{Config, ConfigError, Flags};
-use crate::db::{DbError, Tx};
-use crate::domain::Rules;
+use crate::db::DbError;
 use crate::error::{Error, FieldCode, FieldError};
+use database::{read, write, write_first};
 
 /// Where the Debian package keeps the settings: whoever runs a command there means that house, in
 /// whichever folder they are.
@@ -110,6 +110,17 @@ impl Command {
             Self::Serve(args) => args.flags(),
             _ => Flags::new(),
         }
+    }
+
+    /// What is told when the settings cannot be used: by those who look at the settings, in the form
+    /// that was asked for.
+    fn report_settings(&self, wrong: ConfigError) -> CliError {
+        let told = match self {
+            Self::Doctor(args) => doctor::report_settings(args, &wrong),
+            Self::Config(args) => config::report_settings(args, &wrong),
+            _ => Ok(()),
+        };
+        told.err().unwrap_or_else(|| wrong.into())
     }
 
     async fn run(self, config: Config) -> Result<(), CliError> {
@@ -248,7 +259,10 @@ fn start(cli: Cli) -> Result<(), CliError> {
     if !matches!(cli.command, Command::Demo(_)) {
         flags.push(("config.fallback", SYSTEM_SETTINGS.to_owned()));
     }
-    let config = Config::of_process(flags)?;
+    let config = match Config::of_process(flags) {
+        Ok(config) => config,
+        Err(wrong) => return Err(cli.command.report_settings(wrong)),
+    };
     // What Doorkey writes is for its own eyes: tickets, notes, addresses.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     logs::begin(&config.log);
@@ -259,32 +273,6 @@ fn start(cli: Cli) -> Result<(), CliError> {
         runtime.block_on(async { if serves { work.await } else { cause::typed(work).await } });
     // A read that hangs must not hold the end up.
     runtime.shutdown_background();
-    result
-}
-
-/// Runs `work` in a transaction on the database of the settings, which is brought up to date
-/// first. `serve` may be running on it.
-async fn write<T, F>(config: Config, mut work: F) -> Result<T, CliError>
-where
-    T: Send + 'static,
-    F: FnMut(&mut Tx<'_>, &Rules, Millis) -> Result<T, CliError> + Send + 'static,
-{
-    let app = App::start(config, Clock::System).await?;
-    let now = app.clock.now();
-    let result = app.decide(move |tx, rules| work(tx, rules, now)).await;
-    app.db.clone().close().await;
-    result
-}
-
-/// As [`write`], for `work` that changes nothing.
-async fn read<T, F>(config: Config, work: F) -> Result<T, CliError>
-where
-    T: Send + 'static,
-    F: FnMut(&mut Tx<'_>) -> Result<T, CliError> + Send + 'static,
-{
-    let app = App::start(config, Clock::System).await?;
-    let result = app.db.read(work).await;
-    app.db.clone().close().await;
     result
 }
 

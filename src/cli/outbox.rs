@@ -4,7 +4,7 @@ use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 
-use super::{CliError, output};
+use super::{CliError, arguments, output};
 use crate::clock::Millis;
 use crate::config::Config;
 use crate::domain::outbox::{self, MailState, StoredMail};
@@ -52,6 +52,7 @@ struct List {
 #[command(after_help = "Example:\n  doorkey outbox retry 7340032000000000001")]
 struct Retry {
     /// Its id, as doorkey outbox list shows it
+    #[arg(value_parser = arguments::id)]
     id: i64,
 }
 
@@ -60,7 +61,7 @@ struct Retry {
 #[command(after_help = "Example:\n  doorkey outbox give-up --all-held")]
 struct GiveUp {
     /// Its id, as doorkey outbox list shows it
-    #[arg(required_unless_present = "all_held")]
+    #[arg(required_unless_present = "all_held", value_parser = arguments::id)]
     id: Option<i64>,
     /// All that are held
     #[arg(long, conflicts_with = "id")]
@@ -86,7 +87,7 @@ async fn list(asked: List, json: bool, config: Config) -> Result<(), CliError> {
     let items: Vec<Value> = page.items.iter().map(object).collect();
     let rows: Vec<[String; 6]> = page.items.iter().map(row).collect();
     let mut words = if rows.is_empty() {
-        format!("No mail is {}.", state.as_str())
+        none(state).to_owned()
     } else {
         output::table(["ID", "MAIL", "TO", "TICKET", "CREATED", "REASON"], &rows)
     };
@@ -94,6 +95,15 @@ async fn list(asked: List, json: bool, config: Config) -> Result<(), CliError> {
         words.push_str(&format!("\n\nThere are more: add --cursor {next}"));
     }
     output::answer(json, &json!({ "items": items, "next_cursor": page.next }), &words)
+}
+
+fn none(state: MailState) -> &'static str {
+    match state {
+        MailState::Queued => "No mail waits.",
+        MailState::Held => "No mail is held.",
+        MailState::Sent => "No mail was sent yet.",
+        MailState::Failed => "No mail was given up.",
+    }
 }
 
 async fn retry(id: i64, json: bool, config: Config) -> Result<(), CliError> {

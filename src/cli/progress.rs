@@ -88,6 +88,21 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// How long something took, for programs: whole milliseconds.
+pub fn milliseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How many of something, its word in the singular: `1 ticket`, `1,234 entries`.
+pub fn count(number: u64, what: &str) -> String {
+    let several = || match what.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{what}s"),
+    };
+    let word = if number == 1 { what.to_owned() } else { several() };
+    format!("{} {word}", thousands(number))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -131,5 +146,12 @@ mod tests {
     fn numbers_are_grouped() {
         let all = [0, 12, 999, 1_000, 1_234_567].map(thousands);
         assert_eq!(all, ["0", "12", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let all =
+            [count(0, "ticket"), count(1, "ticket"), count(1, "entry"), count(2_000, "entry")];
+        assert_eq!(all, ["0 tickets", "1 ticket", "1 entry", "2,000 entries"]);
     }
 }

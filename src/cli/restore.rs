@@ -1,10 +1,11 @@
 //! `doorkey restore`: a backup becomes the database.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::progress::while_waiting;
+use super::progress::{count, milliseconds, while_waiting};
 use super::{CliError, copy, output};
 use crate::clock::{Clock, Millis};
 use crate::config::Config;
@@ -34,6 +35,11 @@ pub struct Args {
 pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
     let started = Clock::System.now();
     let file = args.file.as_path();
+    if file == Path::new("-") {
+        let text = "FILE: a backup is checked as a whole before it is restored, and a pipe cannot be; \
+            write it into a file first";
+        return Err(CliError::Usage(text.to_owned()));
+    }
     let url = config.database.url.reveal();
     clear_place(url, args.json)?;
     check_empty(url).await?;
@@ -46,10 +52,10 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
     while_waiting("copying the backup", copy_file(file.to_owned(), work.clone())).await?;
     let (tables, restored) = fill(&work, url, started).await?;
     drop(folder);
-    let seconds = Clock::System.now().since(started).as_secs_f64();
+    let took = Clock::System.now().since(started);
     let mut object = object(&tables, &restored);
-    object["seconds"] = json!(seconds);
-    output::answer(args.json, &object, &words(&tables, &restored, seconds))
+    object["milliseconds"] = json!(milliseconds(took));
+    output::answer(args.json, &object, &words(&tables, &restored, took))
 }
 
 /// Looks before the work begins, which takes long for a large backup.
@@ -127,8 +133,9 @@ fn object(tables: &[Copied], restored: &Restored) -> Value {
     object
 }
 
-fn words(tables: &[Copied], restored: &Restored, seconds: f64) -> String {
-    let mut text = format!("{}\n\nRestored in {seconds:.1} s.\n\n", copy::table(tables));
+fn words(tables: &[Copied], restored: &Restored, took: Duration) -> String {
+    let (table, seconds) = (copy::table(tables), took.as_secs_f64());
+    let mut text = format!("{table}\n\nRestored in {seconds:.1} s.\n\n");
     let mut tell = |line: String| {
         text.push_str("* ");
         text.push_str(&line);
@@ -137,7 +144,7 @@ fn words(tables: &[Copied], restored: &Restored, seconds: f64) -> String {
     tell(format!(
         "{} were revoked, and all codes forgotten: some may have been revoked since the backup. \
          Customers ask for a new link on the portal.",
-        many(restored.links, "link")
+        count(restored.links, "link")
     ));
     if restored.sessions > 0 {
         tell("Staff are signed out; they sign in again at /admin/sign-in.".to_owned());
@@ -147,7 +154,7 @@ fn words(tables: &[Copied], restored: &Restored, seconds: f64) -> String {
             "{} that waited are held, as they may have been sent since: look at them with \
              doorkey outbox list --state held, then doorkey outbox retry ID, or \
              doorkey outbox give-up --all-held.",
-            many(restored.mails, "mail")
+            count(restored.mails, "mail")
         ));
     }
     if !restored.api_keys.is_empty() {
@@ -173,8 +180,4 @@ fn words(tables: &[Copied], restored: &Restored, seconds: f64) -> String {
     );
     text.push_str("\nStart doorkey serve, or start it again if it runs.");
     text
-}
-
-fn many(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

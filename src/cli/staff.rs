@@ -104,7 +104,7 @@ async fn add(args: Add, json: bool, config: Config) -> Result<(), CliError> {
     let (email, name) = checks.finish(email.zip(name))?;
     let new = NewStaff { email, name, role: args.role };
     let public_url = config.server.public_url.as_str().to_owned();
-    let added = super::write(config, move |tx, _, now| {
+    let added = super::write_first(config, json, move |tx, _, now| {
         let staff = staff::add(tx, &new, now)?;
         let link = Issued::new(tx, &public_url, &staff, now)?;
         Ok((staff, link))

@@ -66,7 +66,22 @@ impl Target {
     pub(super) fn explain(&self, error: &io::Error) -> CliError {
         match error.kind() {
             io::ErrorKind::AlreadyExists => self.exists(),
-            _ => CliError::Failed(format!("{}: {error}", self.path.display())),
+            kind => CliError::Failed(format!("{}: {}", self.path.display(), self.why(kind))),
+        }
+    }
+
+    /// In words of our own: those of the system name a file that nobody asked for.
+    fn why(&self, kind: io::ErrorKind) -> String {
+        let folder = self.folder.display();
+        match kind {
+            io::ErrorKind::NotFound => {
+                format!("the folder {folder} is not there; make it, or name another")
+            }
+            io::ErrorKind::NotADirectory => format!("{folder} is no folder; name another"),
+            io::ErrorKind::PermissionDenied => format!("this user may not write in {folder}"),
+            io::ErrorKind::ReadOnlyFilesystem => format!("{folder} can only be read"),
+            io::ErrorKind::StorageFull => format!("there is no room left in {folder}"),
+            kind => format!("it cannot be written: {kind}"),
         }
     }
 
@@ -127,6 +142,27 @@ mod tests {
         }
         assert_eq!(refused(&folder.path().join("new.db"), false, &database), "taken");
         assert_eq!(refused(&inside.join("doorkey.db"), false, &database), "taken");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_place_is_told_by_its_own_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join("missing/a.db");
+        let target = Target::new(place.clone(), false, "sqlite:x").expect("a target");
+        let error = tempfile::NamedTempFile::new_in(&target.folder).expect_err("no folder");
+        let said = target.explain(&error).to_string();
+        let home = folder.path().join("missing").display().to_string();
+        assert_eq!(
+            said,
+            format!(
+                "{}: the folder {home} is not there; make it, or name another",
+                place.display()
+            )
+        );
+        for named in [".", "..", "/"] {
+            let said = refused(Path::new(named), true, Path::new("x"));
+            assert_eq!(said, format!("FILE: {named} is a folder; name the file to write"));
+        }
     }
 
     #[test]

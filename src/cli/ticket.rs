@@ -71,7 +71,7 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
 
 async fn create(args: Add, json: bool, config: Config) -> Result<(), CliError> {
     let new = args.read()?;
-    let created = super::write(config, move |tx, rules, now| {
+    let created = super::write_first(config, json, move |tx, rules, now| {
         Ok(tickets::create(tx, rules, &Actor::System, &new, None, now)?)
     });
     let ticket = created.await?;

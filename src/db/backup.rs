@@ -140,7 +140,11 @@ fn check_header(file: &Path) -> Result<(), BackupError> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Err(BackupError::Foreign("it is empty, or nearly"))
         }
-        Err(error) => Err(BackupError::Io(error.to_string())),
+        Err(error) => Err(BackupError::Io(match error.kind() {
+            io::ErrorKind::IsADirectory => "it is a folder; name the backup in it".to_owned(),
+            io::ErrorKind::NotFound => "it is not there".to_owned(),
+            _ => error.to_string(),
+        })),
     }
 }
 

@@ -261,7 +261,7 @@ fn a_backup_that_cannot_be_made_says_why_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("no/such/folder/backup.db");
     for (file, code, words) in
-        [(missing.as_path(), 1, "No such file"), (folder.path(), 2, "is a folder")]
+        [(missing.as_path(), 1, "is not there; make it"), (folder.path(), 2, "is a folder")]
     {
         let output = doorkey.try_cli(&["backup", text(file)]);
         let said = String::from_utf8(output.stderr).unwrap();
@@ -337,8 +337,8 @@ fn what_is_no_good_backup_is_refused_and_nothing_is_made() {
         (put("letter.txt", b"Dear customer, this is no database at all."), "no SQLite file"),
         (database, "doorkey backup makes backups"),
         (newer, "newer Doorkey (9999_later)"),
-        (folder.path().join("missing.db"), "No such file"),
-        (folder.path().to_owned(), "directory"),
+        (folder.path().join("missing.db"), "it is not there"),
+        (folder.path().to_owned(), "it is a folder"),
     ];
     for (file, words) in &cases {
         let place = folder.path().join("new/doorkey.db");

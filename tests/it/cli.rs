@@ -392,6 +392,10 @@ fn what_the_data_does_not_allow_fails_and_changes_nothing() {
         ),
         ([&ben[..], &["--assignee", ANA]].concat(), "--assignee: "),
     ];
+    let both = [&ben[..], &["--category", "Plumbing", "--assignee", ANA]].concat();
+    let errors = fail(&doorkey, &both, 1);
+    let flags: Vec<_> = errors.lines().map(|line| line.split(": ").nth(1).unwrap()).collect();
+    assert_eq!(flags, ["--category", "--assignee"], "{errors}");
     for (arguments, hint) in commands {
         let errors = fail(&doorkey, &arguments, 1);
         assert!(

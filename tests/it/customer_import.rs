@@ -15,7 +15,9 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        Self { doorkey: Doorkey::prepare(&[]), files: tempfile::tempdir().unwrap() }
+        let desk = Self { doorkey: Doorkey::prepare(&[]), files: tempfile::tempdir().unwrap() };
+        desk.doorkey.cli(&["migrate"]);
+        desk
     }
 
     fn import(&self, file: impl AsRef<[u8]>, flags: &[&str]) -> Output {

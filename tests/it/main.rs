@@ -20,6 +20,7 @@ mod bad_input;
 mod browser;
 mod canary;
 mod cli;
+mod cli_database;
 mod company_api;
 mod copy;
 mod customer_import;

@@ -90,7 +90,8 @@ fn an_export_goes_through_a_file_or_a_pipe_into_another_doorkey() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(
         said(&output.stdout),
-        "Imported: 1 staff, 1 customers, 1 tickets, 8 entries. 0 tickets grow, 0 were here before.\n"
+        "Imported: 1 member of staff, 1 customer, 1 ticket, 8 entries. Tickets that grow: 0; here \
+         before: 0.\n"
     );
     assert_eq!(there.export(), written);
 }
@@ -105,15 +106,17 @@ fn bad_lines_are_printed_and_the_rest_is_imported_unless_it_is_a_dry_run() {
         r#"{"type":"customer","id":"2","email":"ben"}"#,
         r#"{"type":"ticket","id":"482913","customer":"1","subject":"S","description":"D","category":"Fax",
             "status":"open","created_at":"2020-01-01T00:00:00Z"}"#,
+        r#"{"type":"end"}"#,
     ];
     std::fs::write(&file, lines.join("\n").replace(",\n  ", ",")).unwrap();
+    place.doorkey.cli(&["migrate"]);
     let tried = place.import(&file, &["--dry-run"]);
     assert_eq!(tried.status.code(), Some(1), "{tried:?}");
     assert_eq!(
         said(&tried.stdout).lines().collect::<Vec<_>>(),
         [
             "line 3, email: This does not look like an e-mail address, such as name@example.com.",
-            "To be imported: 0 staff, 1 customers, 1 tickets, 0 entries. 0 tickets grow, 0 were here before.",
+            "To be imported: 0 members of staff, 1 customer, 1 ticket, 0 entries. Tickets that grow: 0; here before: 0.",
         ]
     );
     assert!(said(&tried.stderr).contains("1 mistake was found; nothing was changed."), "{tried:?}");
@@ -136,6 +139,78 @@ fn bad_lines_are_printed_and_the_rest_is_imported_unless_it_is_a_dry_run() {
         (&json!(1), &json!(1)),
         "another's ids"
     );
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_refused_before_anything_is_imported() {
+    let example = std::fs::read_to_string(docs("export-example.jsonl")).unwrap();
+    let lines: Vec<&str> = example.lines().collect();
+    let place = Place::new();
+    place.doorkey.cli(&["migrate"]);
+    let empty = place.export();
+    let last = lines.len() - 1;
+    for cut in [
+        lines[..last].join("\n"),
+        lines[..6].join("\n") + "\n\n",
+        lines[..1].join("\n"),
+        example[..example.len() - 10].to_owned(),
+    ] {
+        let file = place.file("cut.jsonl");
+        std::fs::write(&file, &cut).unwrap();
+        for flags in [&[][..], &["--dry-run"]] {
+            let refused = place.import(&file, flags);
+            let words = said(&refused.stderr);
+            assert_eq!(refused.status.code(), Some(1), "{words}");
+            let name = file.display();
+            assert!(
+                words.starts_with(&format!("doorkey: {name} seems to be cut off: ")),
+                "{words}"
+            );
+            assert!(words.contains(r#"add {"type":"end"}"#), "{words}");
+            assert!(words.contains(". Nothing was "), "{words}");
+            assert_eq!(said(&refused.stdout), "");
+        }
+        assert_eq!(place.export(), empty, "nothing is half done");
+    }
+    std::fs::write(place.file("cut.jsonl"), lines[..last].join("\n") + "\n{\"type\":\"end\"}")
+        .unwrap();
+    let done = place.import(&place.file("cut.jsonl"), &[]);
+    assert_eq!(done.status.code(), Some(0), "a last line need not count: {done:?}");
+    assert_eq!(place.export(), example);
+}
+
+/// A pipe cannot be looked at before it is read: what was whole before the cut is kept, the ticket at
+/// the cut is not.
+#[test]
+fn a_pipe_that_is_cut_off_fails_and_the_whole_file_goes_on_from_there() {
+    let place = Place::new();
+    let mut lines = vec![r#"{"type":"doorkey","version":1}"#.to_owned()];
+    let customer =
+        |id: usize| format!(r#"{{"type":"customer","id":"{id}","email":"c{id}@b.example"}}"#);
+    lines.extend((0..1_500).map(customer));
+    lines.push(
+        r#"{"type":"ticket","id":"1","customer":"0","subject":"S","description":"D","status":"open","created_at":"2020-01-01T00:00:00Z"}"#
+            .to_owned(),
+    );
+    let pipe = |text: &str| {
+        let mut command = place.doorkey.command();
+        command.args(["import", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let cut = pipe(&lines.join("\n"));
+    let words = said(&cut.stderr);
+    assert_eq!(cut.status.code(), Some(1), "{words}");
+    assert!(words.contains("standard input seems to be cut off"), "{words}");
+    assert!(words.contains("the whole file goes on from there"), "{words}");
+    let kept = place.export();
+    assert!(!kept.contains(r#""type":"ticket""#), "a ticket at the cut may lack entries");
+    assert_eq!(kept.lines().count(), 1_002, "the batch before the cut: 1,000 customers");
+    lines.push(r#"{"type":"end","customers":1500,"tickets":1}"#.to_owned());
+    let whole = pipe(&lines.join("\n"));
+    assert_eq!(whole.status.code(), Some(0), "{}", said(&whole.stderr));
+    assert_eq!(place.export().lines().count(), 1_504, "a ticket has its first entry");
 }
 
 #[test]
@@ -178,7 +253,14 @@ fn what_cannot_be_read_or_written_is_told() {
     for (arguments, code, words) in [
         (vec!["import", "nowhere.jsonl"], 1, "nowhere.jsonl: No such file"),
         (vec!["import", "/dev/null"], 1, "line 1: There is nothing in it."),
-        (vec!["export", missing.to_str().unwrap()], 1, "No such file"),
+        (vec!["export", missing.to_str().unwrap()], 1, "missing is not there; make it"),
+        (vec!["export", "."], 2, "FILE: . is a folder"),
+        (vec!["backup", missing.to_str().unwrap()], 1, "missing is not there; make it"),
+        (vec!["backup", "."], 2, "FILE: . is a folder"),
+        (vec!["backup", "-"], 2, "a pipe can be neither"),
+        (vec!["restore", "-"], 2, "write it into a file first"),
+        (vec!["restore", "."], 1, ". cannot be restored: it is a folder"),
+        (vec!["restore", "/dev/null"], 1, "/dev/null cannot be restored: "),
         (vec!["export"], 2, "--json answers on standard output"),
     ] {
         let output = place.doorkey.try_cli(&arguments);

@@ -1,6 +1,10 @@
 //! Whether the database answers, is up to date, and keeps what it is given.
 
+use std::path::Path;
+
+use super::plain::{self, Cause};
 use super::{Finding, ago};
+use crate::cli::progress::count;
 use crate::clock::Millis;
 use crate::config::Config;
 use crate::db::{self, DatabaseSettings, Db};
@@ -19,7 +23,7 @@ pub(super) async fn look(config: &Config, now: Millis) -> Vec<Finding> {
     }
     let db = match Db::open(&DatabaseSettings::new(config.database.url.reveal())).await {
         Ok(db) => db,
-        Err(error) => return vec![unusable(&error.to_string())],
+        Err(error) => return vec![unusable(url, &error.to_string())],
     };
     let mut findings = vec![Finding::ok(DATABASE, format!("{} answers", db.engine().label()))];
     match db.inspect().await {
@@ -27,14 +31,14 @@ pub(super) async fn look(config: &Config, now: Millis) -> Vec<Finding> {
             None => Finding::ok(DATABASE, fact.found),
             Some(mend) => Finding::fault(DATABASE, fact.found, mend),
         })),
-        Err(error) => findings.push(unusable(&error.to_string())),
+        Err(error) => findings.push(unusable(url, &error.to_string())),
     }
     match db.pending_migrations().await {
         Ok(pending) if pending.is_empty() => {
             findings.push(Finding::ok("migrations", "none is missing"));
             match db.read(move |tx| health::look(tx, now)).await {
                 Ok(health) => findings.extend(inside(&health, now)),
-                Err(error) => findings.push(unusable(&error.to_string())),
+                Err(error) => findings.push(unusable(url, &error.to_string())),
             }
         }
         Ok(pending) => findings.push(Finding::warning(
@@ -42,19 +46,84 @@ pub(super) async fn look(config: &Config, now: Millis) -> Vec<Finding> {
             format!("{} to be applied: {}", pending.len(), pending.join(", ")),
             "run doorkey migrate, or start doorkey serve, which does so first",
         )),
-        Err(error) => findings.push(unusable(&error.to_string())),
+        Err(error) => findings.push(unusable(url, &error.to_string())),
     }
     db.close().await;
     findings
 }
 
-fn unusable(reason: &str) -> Finding {
-    Finding::fault(
-        DATABASE,
-        reason,
-        "look at database.url (DOORKEY_DATABASE_URL): is the server running, the password right, the \
-         folder writable for this user?",
-    )
+fn unusable(url: &str, reason: &str) -> Finding {
+    let (found, mend) = match db::sqlite_file(url) {
+        Some(file) => of_sqlite(file, reason),
+        None => of_postgres(reason),
+    };
+    Finding::fault(DATABASE, plain::with(&found, reason), mend)
+}
+
+/// What a SQLite database says that cannot be used, and how to mend it.
+fn of_sqlite(file: &Path, reason: &str) -> (String, &'static str) {
+    let has = |words: &str| reason.contains(words);
+    let file = file.display();
+    if has("malformed") || has("corrupt") {
+        (format!("{file} is damaged"), BACKUP)
+    } else if has("not a database") {
+        (format!("{file} is no SQLite database, or its beginning is damaged"), BACKUP)
+    } else if has("disk I/O") {
+        let mend =
+            "look at the disk and the system's log (dmesg); copy what can be read elsewhere first";
+        (format!("the disk with {file} fails"), mend)
+    } else if has("busy") {
+        (
+            format!("another process keeps {file} to itself"),
+            "wait for it, or end it: fuser names it",
+        )
+    } else if has("disk is full") {
+        (format!("there is no room left on the disk with {file}"), "free some")
+    } else {
+        let mend = "look at database.url (DOORKEY_DATABASE_URL); the file and its folder must belong to the \
+             user that serve runs as";
+        (format!("{file} cannot be opened and written by this user"), mend)
+    }
+}
+
+const BACKUP: &str = "stop doorkey serve, move the file and those that end in -wal and -shm aside, and put \
+     the last backup in place: doorkey restore; see \"Backup and restore\" in docs/OPERATIONS.md";
+
+/// The same for a PostgreSQL server.
+fn of_postgres(reason: &str) -> (String, &'static str) {
+    let has = |words: &str| reason.contains(words);
+    let own = |plain: &str, mend| (plain.to_owned(), mend);
+    let it = "the database server";
+    if has("authentication") || has("pg_hba.conf") || has("role") {
+        let mend = "mend user and password in database.url (DOORKEY_DATABASE_URL), special characters in \
+             percent encoding, or what pg_hba.conf allows";
+        return own("the database server does not let us in", mend);
+    }
+    if has("database") && has("does not exist") {
+        let mend = "create it as \"Data\" in docs/OPERATIONS.md says, or mend database.url \
+             (DOORKEY_DATABASE_URL)";
+        return own("the server has no database of this name", mend);
+    }
+    match Cause::of(reason) {
+        Some(Cause::UnknownHost) => (
+            Cause::UnknownHost.words(it),
+            "mend the host in database.url (DOORKEY_DATABASE_URL), or the DNS of this machine",
+        ),
+        Some(cause @ (Cause::Refused | Cause::Silent | Cause::Unreachable | Cause::HungUp)) => (
+            cause.words(it),
+            "start the server, open the firewall, or mend host and port in database.url \
+             (DOORKEY_DATABASE_URL)",
+        ),
+        Some(cause) => (
+            cause.words(it),
+            "name the authority of its certificate with sslrootcert=FILE in database.url \
+             (DOORKEY_DATABASE_URL), and its host by the name in the certificate",
+        ),
+        None => own(
+            "the database cannot be used",
+            "look at database.url (DOORKEY_DATABASE_URL) and at the log of the database server",
+        ),
+    }
 }
 
 /// What the rows tell.
@@ -96,11 +165,16 @@ fn outbox(health: &Health, now: Millis) -> Finding {
         ),
         _ if health.failed > 0 => Finding::warning(
             "outbox",
-            format!("{} mails were given up", health.failed),
+            given_up(health.failed),
             "doorkey outbox list --state failed says why",
         ),
         _ => Finding::ok("outbox", "nothing waits too long"),
     }
+}
+
+fn given_up(mails: i64) -> String {
+    let mails = u64::try_from(mails).unwrap_or_default();
+    format!("{} {} given up", count(mails, "mail"), if mails == 1 { "was" } else { "were" })
 }
 
 fn backup(health: &Health, now: Millis) -> Finding {

@@ -3,6 +3,8 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Access;
+use rustix::io::Errno;
 use rustix::process::{Resource, geteuid, getrlimit};
 
 use super::Finding;
@@ -43,6 +45,14 @@ fn existing(place: &Path) -> PathBuf {
 
 fn room(place: &Path) -> Finding {
     let shown = place.display();
+    if let Err(reason) = usable(place) {
+        return Finding::fault(
+            "disk",
+            format!("{shown} {reason}"),
+            "mend data_dir (DOORKEY_DATA_DIR) or database.url, or who may write there: the folder must \
+             belong to the user that serve runs as",
+        );
+    }
     match rustix::fs::statvfs(existing(place)) {
         Ok(stat) => {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);
@@ -61,6 +71,20 @@ fn room(place: &Path) -> Finding {
             "look at data_dir (DOORKEY_DATA_DIR) and who may read it",
         ),
     }
+}
+
+/// Whether this user can keep files in `place`, or make it.
+fn usable(place: &Path) -> Result<(), String> {
+    let there = existing(place);
+    let missing = if there == place { "" } else { "cannot be made: " };
+    let named = there.display();
+    if !there.is_dir() {
+        return Err(format!("{missing}{named} is no folder"));
+    }
+    rustix::fs::access(&there, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| match error {
+        Errno::ROFS => format!("{missing}the disk of {named} can only be read"),
+        _ => format!("{missing}this user may not write in {named}"),
+    })
 }
 
 fn privacy(place: &Path) -> Option<Finding> {
@@ -130,4 +154,27 @@ fn certificate(config: &Config, now: Millis) -> Option<Finding> {
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::Level;
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_a_fault_and_one_that_can_is_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").expect("a file");
+        let below = room(&file.join("data"));
+        let words = format!("cannot be made: {} is no folder", file.display());
+        assert!(below.level == Level::Fault && below.found.contains(&words), "{below:?}");
+        assert!(below.mend.contains("DOORKEY_DATA_DIR"), "{below:?}");
+        let itself = room(&file);
+        assert!(itself.found.ends_with("file is no folder"), "{itself:?}");
+        // proc takes no folder, not even from root.
+        let proc = room(Path::new("/proc/1/doorkey/data"));
+        assert!(geteuid().is_root() || proc.level == Level::Fault, "{proc:?}");
+        assert_ne!(room(&folder.path().join("a/b/c")).level, Level::Fault);
+    }
 }

@@ -1,6 +1,9 @@
 //! Whether mail leaves, and in a form that arrives.
 
 use super::Finding;
+use super::plain::{self, Cause};
+use std::time::Duration;
+
 use crate::clock::Millis;
 use crate::config::Config;
 use crate::domain::email::Email;
@@ -10,6 +13,12 @@ use crate::mail::smtp::{Smtp, Timeouts};
 use crate::mail::{Letter, Rendered, SendError};
 
 const SMTP: &str = "mail server";
+/// Somebody waits for the verdict: less patience than a mail has.
+const PATIENCE: Timeouts = Timeouts {
+    connect: Duration::from_secs(10),
+    command: Duration::from_secs(10),
+    content: Duration::from_secs(30),
+};
 
 pub(super) async fn look(config: &Config, to: Option<Email>, now: Millis) -> Vec<Finding> {
     let sender: Sender = match config.mail.from.parse() {
@@ -27,7 +36,7 @@ pub(super) async fn look(config: &Config, to: Option<Email>, now: Millis) -> Vec
         )];
     };
     let mut findings = vec![domain(config, &sender).await];
-    let smtp = match Smtp::new(url, sender.clone(), Timeouts::default()) {
+    let smtp = match Smtp::new(url, sender.clone(), PATIENCE) {
         Ok(smtp) => smtp,
         Err(reason) => {
             findings.push(Finding::fault(SMTP, reason, "mend mail.smtp_url (DOORKEY_SMTP_URL)"));
@@ -61,25 +70,64 @@ fn verdict(outcome: Result<(), SendError>, found: impl FnOnce() -> String) -> Fi
             | SendError::Refused { reason }
             | SendError::Paused { reason },
         ) => {
-            let mend = mend(&reason);
-            Finding::fault(SMTP, reason, mend)
+            let (found, mend) = diagnose(&reason);
+            Finding::fault(SMTP, plain::with(&found, &reason), mend)
         }
     }
 }
 
-fn mend(reason: &str) -> &'static str {
+/// What `reason`, which begins with the step that failed, means in plain words, and how to mend it.
+fn diagnose(reason: &str) -> (String, &'static str) {
     let has = |word: &str| reason.contains(word);
+    let own = |plain: &str, mend| (plain.to_owned(), mend);
     if has("logging in") {
-        "the user or password in mail.smtp_url is wrong, or the server wants another kind of login"
-    } else if has("encrypting") {
-        "the server's certificate is not valid for the host in mail.smtp_url, or it offers no STARTTLS \
-         there: try port 587 with smtp://, 465 with smtps://, or ?ca=FILE for an authority of your own"
-    } else if has("connecting") || has("greeting") {
-        "mend host and port in mail.smtp_url, or open the firewall; many networks block port 25, so use 587"
-    } else if has("sender") {
-        "the server does not let this login send as mail.from; use an address that belongs to it"
-    } else {
-        "the server does not take mail for this recipient; its words say why"
+        return own("the mail server does not take our login", LOGIN);
+    }
+    if has("naming the sender") {
+        return own("the mail server does not let us send as mail.from", SENDER);
+    }
+    if has("naming the recipient") || has("handing over") {
+        return own("the mail server does not take this mail", RECIPIENT);
+    }
+    if has("STARTTLS is not supported") {
+        return own("the mail server offers no encryption (STARTTLS) at this port", PORTS);
+    }
+    let cause = Cause::of(reason);
+    match cause {
+        Some(Cause::Silent) if has("greeting") => {
+            own("the mail server takes the connection and then says nothing", PORTS)
+        }
+        _ if has("greeting") => own("what answers there is no mail server", PORTS),
+        Some(cause) => (cause.words("the mail server"), mend(cause)),
+        None if has("encrypting") => own("the connection cannot be encrypted", PORTS),
+        None => own("the mail server is not reached", CONNECTION),
+    }
+}
+
+const LOGIN: &str = "mend user and password in mail.smtp_url, special characters in percent encoding; \
+     some providers want a password made for programs";
+const SENDER: &str = "the login may not send as mail.from, or must log in first: use an address that \
+     belongs to it, or add user and password to mail.smtp_url";
+const RECIPIENT: &str = "its own words, in brackets, say why; try another address with --to";
+const PORTS: &str =
+    "mend host and port in mail.smtp_url: smtp:// goes with port 587, smtps:// with 465";
+const CONNECTION: &str = "mend host and port in mail.smtp_url, or open the firewall; many networks block \
+     port 25, so use 587";
+
+fn mend(cause: Cause) -> &'static str {
+    match cause {
+        Cause::UnknownHost => "mend the host in mail.smtp_url, or the DNS of this machine",
+        Cause::UnknownAuthority => {
+            "if the authority is your own, name its certificate with ?ca=FILE in mail.smtp_url; else the \
+             server must send its whole chain, and this machine needs the package ca-certificates"
+        }
+        Cause::Expired | Cause::NotYet => {
+            "have the mail server's certificate renewed, and look at this machine's clock"
+        }
+        Cause::OtherName => "write the host in mail.smtp_url as the certificate names it",
+        Cause::Certificate => "have the mail server's certificate mended",
+        Cause::NoTls | Cause::HungUp => PORTS,
+        Cause::Refused | Cause::Silent | Cause::Unreachable => CONNECTION,
     }
 }
 

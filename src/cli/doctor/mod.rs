@@ -4,13 +4,15 @@
 mod database;
 mod machine;
 mod mailing;
+mod plain;
 mod reach;
 
 use serde::Serialize;
 
+use super::progress::while_waiting;
 use super::{CliError, output};
 use crate::clock::{Clock, Millis};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::domain::email::Email;
 use crate::error::Error;
 
@@ -83,10 +85,22 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
     let to = args.to.as_deref().map(|typed| Email::parse("to", typed)).transpose();
     let to = to.map_err(Error::from)?;
     let now = Clock::System.now();
-    let mut findings = reach::look(&config, now).await;
-    findings.extend(database::look(&config, now).await);
-    findings.extend(mailing::look(&config, to, now).await);
+    let asking = format!("asking {}", config.server.public_url);
+    let mut findings = while_waiting(&asking, reach::look(&config, now)).await;
+    findings.extend(while_waiting("looking at the database", database::look(&config, now)).await);
+    findings.extend(while_waiting("asking the mail server", mailing::look(&config, to, now)).await);
     findings.extend(machine::look(&config, now));
+    report(&findings, args.json)
+}
+
+/// Settings that cannot be used are what is wrong: nothing else can be looked at without them.
+///
+/// # Errors
+/// [`CliError::Failed`], as there is a fault.
+pub fn report_settings(args: &Args, wrong: &ConfigError) -> Result<(), CliError> {
+    let mend = "mend it where it stands; docs/SETTINGS.md lists every setting";
+    let findings: Vec<Finding> =
+        wrong.0.iter().map(|found| Finding::fault("settings", found, mend)).collect();
     report(&findings, args.json)
 }
 

@@ -1,6 +1,7 @@
 //! Whether people can open the public URL, and whether limits see them one by one.
 
 use super::Finding;
+use super::plain::{self, Cause};
 use crate::clock::Millis;
 use crate::config::Config;
 use crate::hooks::reach::{Reached, reach};
@@ -50,15 +51,33 @@ fn answer(config: &Config, reached: &Reached) -> Finding {
 }
 
 fn unreachable(config: &Config, reason: &str) -> Finding {
-    let mend = if reason.contains("TLS") {
-        "the certificate is missing, expired, for another name, or from an authority this machine does \
-         not know; see \"HTTPS\" in docs/OPERATIONS.md"
-    } else if reason.contains("no address") {
-        "the name is not in the DNS; add an A or AAAA record for it, or mend public_url"
-    } else {
-        "start doorkey serve, and look whether a firewall or the proxy in front keeps requests away"
+    let mend = match Cause::of(reason) {
+        Some(Cause::UnknownHost) => {
+            "the name is not in the DNS; add an A or AAAA record for it, or mend public_url"
+        }
+        Some(Cause::UnknownAuthority) => {
+            "show a certificate from an authority that everybody knows, with its whole chain (acme.enabled \
+             obtains one); if it is your own authority, this machine must know it, too"
+        }
+        Some(Cause::Expired | Cause::NotYet) => {
+            "renew the certificate, or mend its renewal, and look at this machine's clock; see \"HTTPS\" in \
+             docs/OPERATIONS.md"
+        }
+        Some(Cause::OtherName) => {
+            "show a certificate for the name in public_url, or mend public_url; see \"HTTPS\" in \
+             docs/OPERATIONS.md"
+        }
+        Some(Cause::Certificate | Cause::NoTls) => {
+            "what listens there must speak https: set tls.certificate or acme.enabled, or let the proxy in \
+             front do it; see \"HTTPS\" in docs/OPERATIONS.md"
+        }
+        Some(Cause::Refused | Cause::Silent | Cause::Unreachable | Cause::HungUp) | None => {
+            "start doorkey serve, and look whether a firewall or the proxy in front keeps requests away"
+        }
     };
-    Finding::fault(PUBLIC, format!("{} cannot be opened: {reason}", config.server.public_url), mend)
+    let url = &config.server.public_url;
+    let found = format!("{url} cannot be opened: {}", plain::explain("the public URL", reason));
+    Finding::fault(PUBLIC, found, mend)
 }
 
 /// Through a proxy that is not trusted everybody has one address, and shares one set of limits.

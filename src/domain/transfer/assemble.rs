@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::entry::{self, EntryItem};
-use super::lines::{HeaderLine, Line, Totals};
+use super::lines::{EndLine, HeaderLine, Line, Totals};
 use super::parse::{self, CustomerItem, StaffItem, TicketItem};
 use super::timeline;
 use super::{MOST_ENTRIES, MOST_TEXT, VERSION, What};
@@ -195,7 +195,7 @@ impl Assembler {
             Line::Entry(line) => {
                 self.continue_with(number, &line.ticket, entry::read(line, number));
             }
-            Line::End(totals) => self.end(number, *totals),
+            Line::End(said) => self.end(number, said),
             Line::Doorkey(_) => {
                 let message = "This line stands at the beginning, once.";
                 self.refuse(LineError::new(number, FieldCode::Malformed, message));
@@ -302,18 +302,19 @@ impl Assembler {
             .collect()
     }
 
-    fn end(&mut self, line: u64, said: Totals) {
+    fn end(&mut self, line: u64, said: &EndLine) {
         self.is_over = true;
-        if said != self.totals {
-            let message = format!(
-                "Written were {} lines of staff, customers, tickets and entries; here are {}. The \
-                 file is not whole.",
-                said.all(),
-                self.totals.all()
-            );
+        let differences = said.differences(self.totals);
+        if !differences.is_empty() {
+            let message = format!("The file is not whole. {}.", differences.join("; "));
             self.bad.push(LineError::new(line, FieldCode::Malformed, message));
         }
     }
+}
+
+/// Whether a line says that it is the last, so that what it stands in is whole.
+pub fn is_end(text: &str) -> bool {
+    matches!(serde_json::from_str(text.trim()), Ok(Line::End(_)))
 }
 
 const NO_HEADER: &str = "The first line says what this is: {\"type\":\"doorkey\",\"version\":1}.";

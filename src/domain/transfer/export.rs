@@ -36,7 +36,7 @@ pub fn export<E: From<Error>>(
     }
     lines.customers(tx)?;
     lines.tickets(tx)?;
-    lines.put(&Line::End(lines.totals))?;
+    lines.put(&Line::End(lines.totals.into()))?;
     Ok(lines.totals)
 }
 

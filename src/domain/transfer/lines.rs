@@ -17,8 +17,58 @@ pub enum Line {
     Ticket(TicketLine),
     /// Something that happened to the ticket before it.
     Entry(EntryLine),
-    /// The last line: how many lines of each kind there were.
-    End(Totals),
+    /// The last line: that there are no more and, if its writer knows, how many of each kind there
+    /// were.
+    End(EndLine),
+}
+
+/// The last line, as it is read: a query on another program's database need not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndLine {
+    /// Members of staff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staff: Option<u64>,
+    /// Customers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customers: Option<u64>,
+    /// Tickets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tickets: Option<u64>,
+    /// Entries of all timelines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u64>,
+}
+
+impl From<Totals> for EndLine {
+    fn from(totals: Totals) -> Self {
+        let Totals { staff, customers, tickets, entries } = totals;
+        Self {
+            staff: Some(staff),
+            customers: Some(customers),
+            tickets: Some(tickets),
+            entries: Some(entries),
+        }
+    }
+}
+
+impl EndLine {
+    /// What it counts otherwise than `here`, in words; empty if nothing.
+    pub fn differences(&self, here: Totals) -> Vec<String> {
+        let kinds = [
+            ("staff", self.staff, here.staff),
+            ("customers", self.customers, here.customers),
+            ("tickets", self.tickets, here.tickets),
+            ("entries", self.entries, here.entries),
+        ];
+        let differ = kinds.into_iter().filter(|(_, said, here)| said.is_some_and(|it| it != *here));
+        differ
+            .map(|(kind, said, here)| {
+                let said = said.unwrap_or_default();
+                format!("{said} lines of {kind} were written, and {here} are here")
+            })
+            .collect()
+    }
 }
 
 /// The first line.

@@ -15,10 +15,12 @@ mod parse;
 mod tickets;
 mod timeline;
 
-pub use assemble::{Assembler, Piece, Whole};
+pub use assemble::{Assembler, Piece, Whole, is_end};
 pub use export::export;
 pub use import::{Outcome, Remark, Tally, foresee, import};
-pub use lines::{CustomerLine, EntryLine, HeaderLine, Line, StaffLine, TicketLine, Totals};
+pub use lines::{
+    CustomerLine, EndLine, EntryLine, HeaderLine, Line, StaffLine, TicketLine, Totals,
+};
 
 use std::ops::RangeInclusive;
 

@@ -3,6 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 use doorkey::db::{DatabaseSettings, Db};
 use serde_json::Value;
@@ -111,7 +112,7 @@ fn a_server_that_does_not_run_is_named() {
 #[test]
 fn a_name_that_leads_nowhere_is_named() {
     let doorkey = Doorkey::prepare(&[("DOORKEY_PUBLIC_URL", "https://support.rfs.invalid")]);
-    assert_fault(&doorkey, "public URL", "no address", "A or AAAA record");
+    assert_fault(&doorkey, "public URL", "is not found in the DNS (no address", "A or AAAA record");
 }
 
 #[test]
@@ -141,7 +142,7 @@ fn a_proxy_that_hides_everybody_and_one_that_is_everybody_are_named() {
 fn a_database_that_is_away_is_named() {
     let url = "postgres://nobody:hunter2@127.0.0.1:1/nothing";
     let doorkey = Doorkey::prepare(&[("DOORKEY_DATABASE_URL", url)]);
-    assert_fault(&doorkey, "database", "refused", "DOORKEY_DATABASE_URL");
+    assert_fault(&doorkey, "database", "nothing listens", "start the server");
     let said = String::from_utf8(doorkey.try_cli(&["doctor"]).stdout).unwrap();
     assert!(!said.contains("hunter2"), "{said}");
 }
@@ -156,12 +157,115 @@ fn a_mail_server_that_refuses_us_is_named() {
         ("DOORKEY_MAIL_FROM", "RFS <support@rfs.example>"),
         ("SSL_CERT_FILE", &authority),
     ]);
-    assert_fault(&doorkey, "mail server", "logging in", "user or password");
+    assert_fault(
+        &doorkey,
+        "mail server",
+        "does not take our login (logging in",
+        "user and password",
+    );
     doorkey.set("DOORKEY_SMTP_URL", &smtp.url());
     doorkey.set("SSL_CERT_FILE", "/dev/null");
-    assert_fault(&doorkey, "mail server", "encrypting", "certificate is not valid");
+    assert_fault(
+        &doorkey,
+        "mail server",
+        "authority that this machine does not know (enc",
+        "?ca=FILE",
+    );
     doorkey.set("DOORKEY_SMTP_URL", "smtp://u:p@127.0.0.1:1");
-    assert_fault(&doorkey, "mail server", "connecting", "host and port");
+    assert_fault(&doorkey, "mail server", "nothing listens", "host and port");
+    doorkey.set("DOORKEY_SMTP_URL", "smtp://u:p@mail.rfs.invalid");
+    assert_fault(&doorkey, "mail server", "is not found in the DNS (conn", "mend the host");
+}
+
+/// Listens, and says `words` to everybody who comes.
+fn says(words: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.write_all(words);
+            kept.push(stream);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_port_that_is_no_mail_servers_is_named_in_plain_words_and_in_time() {
+    let mut doorkey = Doorkey::prepare(&[("DOORKEY_MAIL_FROM", "RFS <support@rfs.example>")]);
+    for (scheme, words, found) in [
+        ("smtp", &b"SSH-2.0-OpenSSH_9.2\r\n"[..], "what answers there is no mail server (greeting"),
+        (
+            "smtp",
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            "what answers there is no mail server (greeting",
+        ),
+        (
+            "smtps",
+            b"220 mail.rfs.example ESMTP\r\n",
+            "answers, but not encrypted, at this port (enc",
+        ),
+        ("smtp", b"", "takes the connection and then says nothing (greeting"),
+    ] {
+        doorkey.set("DOORKEY_SMTP_URL", &format!("{scheme}://u:p@{}", says(words)));
+        let begun = Instant::now();
+        assert_fault(&doorkey, "mail server", found, "smtp:// goes with port 587");
+        // A minute is what a mail may take, not a person who looks.
+        assert!(begun.elapsed() < Duration::from_secs(40), "{found}: {:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn a_damaged_database_is_mended_with_a_backup_and_not_with_a_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("doorkey.db");
+    let url = format!("sqlite:{}", file.display());
+    let doorkey = Doorkey::prepare(&[("DOORKEY_DATABASE_URL", &url)]);
+    std::fs::write(
+        &file,
+        "This is a letter and no database, and long enough to be one.".repeat(99),
+    )
+    .unwrap();
+    assert_fault(&doorkey, "database", "is no SQLite database", "doorkey restore");
+    std::fs::remove_file(&file).unwrap();
+    doorkey.cli(&["migrate"]);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let from = 4_096.min(bytes.len());
+    bytes[from..].fill(0xA5);
+    std::fs::write(&file, bytes).unwrap();
+    assert_fault(&doorkey, "database", "is damaged", "doorkey restore");
+    let said = String::from_utf8(doorkey.try_cli(&["doctor"]).stdout).unwrap();
+    assert!(!said.contains("password"), "{said}");
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_findings() {
+    let doorkey = Doorkey::prepare(&[
+        ("DOORKEY_TICKETS_AUTO_CLOSE_DAYS", "soon"),
+        ("DOORKEY_METRICS_LISTEN", "nowhere"),
+    ]);
+    let (code, findings) = examine(&doorkey, &[]);
+    let found: Vec<&str> = findings.iter().map(|it| it["found"].as_str().unwrap()).collect();
+    assert_eq!((code, findings.len()), (1, 2), "{findings:#?}");
+    assert!(findings.iter().all(|it| it["about"] == "settings" && it["level"] == "fault"));
+    assert!(
+        found.iter().any(|it| it.contains("DOORKEY_TICKETS_AUTO_CLOSE_DAYS: soon")),
+        "{found:?}"
+    );
+    let words = doorkey.command().arg("doctor").output().unwrap();
+    assert_eq!(words.status.code(), Some(1));
+    assert!(
+        String::from_utf8(words.stdout)
+            .unwrap()
+            .contains("FAULT  settings: DOORKEY_METRICS_LISTEN")
+    );
+    let shown = doorkey.try_cli(&["config"]);
+    let errors: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!((shown.status.code(), errors["errors"].as_array().unwrap().len()), (Some(2), 2));
+    assert!(String::from_utf8(shown.stderr).unwrap().contains("DOORKEY_METRICS_LISTEN: "));
+    let words = doorkey.command().arg("config").output().unwrap();
+    assert_eq!((words.status.code(), words.stdout.len()), (Some(2), 0));
 }
 
 #[test]
