@@ -364,6 +364,7 @@ impl Config {
                  write for example: Support <support@example.com>",
             );
         }
+        self.check_doors(sources);
         self.tls.check(&self.server.public_url, sources);
         self.acme.check(&self.tls, &self.server.public_url, sources);
         if self.staff.require_passkey && !self.server.public_url.has_name() {
@@ -377,6 +378,28 @@ impl Config {
                 "limits (DOORKEY_LIMITS) can be off only while public_url is a loopback address, \
                  for load tests; remove the setting",
             );
+        }
+    }
+
+    /// No two listeners can have one place.
+    fn check_doors(&self, sources: &mut Sources) {
+        let listen = ("listen (DOORKEY_LISTEN)", Some(&self.server.listen));
+        let metrics =
+            ("metrics_listen (DOORKEY_METRICS_LISTEN)", self.server.metrics_listen.as_ref());
+        let redirect = (
+            "tls.redirect_listen (DOORKEY_TLS_REDIRECT_LISTEN)",
+            self.tls.redirect_listen.as_ref(),
+        );
+        for ((one, here), (other, there)) in
+            [(listen, metrics), (listen, redirect), (metrics, redirect)]
+        {
+            if let (Some(here), Some(there)) = (here, there)
+                && here.collides_with(there)
+            {
+                sources.complain(format!(
+                    "{one} and {other} are both {there}; give each a port of its own"
+                ));
+            }
         }
     }
 

@@ -20,8 +20,8 @@ pub struct Acme {
     pub contact: Option<Email>,
     /// The authority's directory, `https`. Setting `acme.directory`.
     pub directory: String,
-    /// The certificate of the authority that signed the directory's own, in place of the
-    /// system's authorities. Setting `acme.ca`.
+    /// A file with the certificates of the authorities that may have signed the directory's own, in
+    /// place of the system's. Setting `acme.ca`.
     pub ca: Option<PathBuf>,
 }
 

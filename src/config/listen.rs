@@ -46,6 +46,19 @@ impl Listen {
         }
     }
 
+    /// Whether both cannot be listened on by one process. Port 0 is any that is free.
+    pub fn collides_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unix(path), Self::Unix(other)) => path == other,
+            (Self::Address(here), Self::Address(there)) => {
+                let (ip, other) = (here.ip(), there.ip());
+                let same = ip == other || ip.is_unspecified() || other.is_unspecified();
+                same && here.port() == there.port() && here.port() != 0
+            }
+            _ => false,
+        }
+    }
+
     /// Whether only this machine reaches it.
     pub fn is_local(&self) -> bool {
         self.address().is_none_or(|address| address.ip().is_loopback())

@@ -106,8 +106,8 @@ pub const SETTINGS: &[Setting] = &[
         "acme.ca",
         "DOORKEY_ACME_CA",
         "",
-        "A PEM file with the authority that the directory's own certificate is from, if the system does \
-         not know it.",
+        "A PEM file with the authority that the directory's own certificate is from, or several, if \
+         the system does not know it.",
     ),
     secret(
         "database.url",

@@ -49,6 +49,10 @@ impl SmtpUrl {
     ///
     /// A sentence for the operator, which never repeats the setting: it holds a password.
     pub fn parse(setting: &str) -> Result<Self, String> {
+        Self::read(setting).map_err(|error| if is_torn(setting) { TORN.to_owned() } else { error })
+    }
+
+    fn read(setting: &str) -> Result<Self, String> {
         let url =
             Url::parse(setting).map_err(|error| format!("the SMTP URL is malformed: {error}"))?;
         let host = host(&url)?;
@@ -68,6 +72,17 @@ impl SmtpUrl {
         let port = url.port().unwrap_or(default_port);
         Ok(Self { host, port, security, login, ca })
     }
+}
+
+/// What a login with bare special characters is answered: the parser's own words would be about a
+/// port or an option, and might hold a piece of the password.
+const TORN: &str = "a special character in the user or password of the SMTP URL ends it early; write \
+     it in percent encoding: / as %2F, ? as %3F, # as %23, @ as %40, : as %3A, % as %25";
+
+/// Whether what looks like the end of the login comes after what ends a URL's host.
+fn is_torn(setting: &str) -> bool {
+    let rest = setting.split_once("://").map_or(setting, |(_, rest)| rest);
+    rest.rfind('@').is_some_and(|at| rest[..at].contains(['/', '?', '#']))
 }
 
 fn host(url: &Url) -> Result<String, String> {
@@ -169,6 +184,23 @@ mod tests {
             let url = SmtpUrl::parse(&format!("smtp://{local}:1025?tls=none")).expect("a URL");
             assert_eq!((url.port, url.security), (1025, Security::None));
         }
+    }
+
+    #[test]
+    fn a_bare_special_character_in_a_password_is_told_with_what_to_write() {
+        for torn in [
+            "smtp://user:s3/cret@host:587",
+            "smtp://user:12/s3cret@host",
+            "smtp://user:12?s3cret@host",
+            "smtp://user:12?s3cret=1@host",
+            "smtp://user:s3cret#12@host",
+            "smtps://u/s3cret:x@host",
+        ] {
+            let error = SmtpUrl::parse(torn).expect_err(torn);
+            assert!(error.contains("/ as %2F") && !error.contains("s3"), "{torn}: {error}");
+        }
+        let error = SmtpUrl::parse("smtp://user:s3cret@host/x").expect_err("a path");
+        assert!(error.contains("has a path"), "{error}");
     }
 
     #[test]

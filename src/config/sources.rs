@@ -7,7 +7,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::settings::{Effective, SETTINGS};
+use super::settings::{Effective, SETTINGS, Setting};
 use super::{ConfigError, Flags};
 
 /// Names the settings file; not itself a setting.
@@ -136,8 +136,14 @@ impl Sources {
                 {
                     self.read_table(path, &section, inner);
                 }
+                (None, Value::Table(_)) => {
+                    let hint = known_section(&name);
+                    self.complain(format!(
+                        "{path}: [{name}] is not a part of the settings; {hint}"
+                    ));
+                }
                 (None, _) => {
-                    let nearest = nearest(&name, SETTINGS.iter().map(|key| key.name));
+                    let nearest = nearest_setting(&name);
                     self.complain(format!(
                         "{path}: {name} is not a setting; did you mean {nearest}?"
                     ));
@@ -261,6 +267,35 @@ fn scalar(value: &Value) -> Option<String> {
         Value::Boolean(yes) => Some(yes.to_string()),
         Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
     }
+}
+
+/// The part of the file that a setting stands in: `mail` for `mail.from`.
+fn section_of(setting: &Setting) -> Option<&'static str> {
+    setting.name.rsplit_once('.').map(|(section, _)| section)
+}
+
+/// The part that `unknown` was meant to be or, if it is like none, all that there are.
+fn known_section(unknown: &str) -> String {
+    let mut sections: Vec<&str> = SETTINGS.iter().filter_map(section_of).collect();
+    sections.dedup();
+    let nearest = nearest(unknown, sections.iter().copied());
+    if unknown.starts_with(nearest)
+        || strsim::damerau_levenshtein(unknown, nearest) <= unknown.chars().count() / 2
+    {
+        return format!("did you mean [{nearest}]?");
+    }
+    format!("there are [{}]", sections.join("], ["))
+}
+
+/// The setting that `unknown` was most likely meant to be: one of the same name in another part of
+/// the file, or else the one whose name is most like it.
+fn nearest_setting(unknown: &str) -> &'static str {
+    let word = |name: &'static str| name.rsplit_once('.').map_or(name, |(_, word)| word);
+    let own = unknown.rsplit_once('.').map_or(unknown, |(_, word)| word);
+    let mut names = SETTINGS.iter().map(|key| key.name);
+    names
+        .find(|name| word(name) == own)
+        .unwrap_or_else(|| nearest(unknown, SETTINGS.iter().map(|key| key.name)))
 }
 
 /// The known word that `unknown` was most likely meant to be.

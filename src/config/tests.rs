@@ -133,7 +133,8 @@ fn unknown_names_are_refused_with_the_nearest_known_one() {
     let (_folder, path) = file("[portal]\nlink_tll = '7d'\n[colour]\nx = 1\n");
     let text = complaint(&[("DOORKEY_CONFIG", &path)]);
     assert!(text.contains("portal.link_tll") && text.contains("portal.link_ttl"), "{text}");
-    assert!(text.contains(": colour is not a setting"), "{text}");
+    assert!(text.contains(": [colour] is not a part of the settings; there are ["), "{text}");
+    assert!(text.contains("[brand], "), "{text}");
     assert!(with(&[("DOORKEY_TEST_DATABASE_URL", "x"), ("PATH", "y")]).is_ok());
 }
 
@@ -231,6 +232,53 @@ fn slow_is_a_time_or_never() {
     for bad in ["0ms", "ms", "-1ms", "1.5ms", "200", "99999999999999999999ms", "3600001ms"] {
         assert!(slow(bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn a_part_of_the_file_that_is_not_known_is_told_with_the_nearest() {
+    for (text, hint) in [
+        (
+            "[mial]\nfrom = 'a@b.example'\n",
+            "[mial] is not a part of the settings; did you mean [mail]?",
+        ),
+        ("[tikets]\n", "did you mean [tickets]?"),
+        (
+            "[mail.smtp]\nurl = 'x'\n",
+            "[mail.smtp] is not a part of the settings; did you mean [mail]?",
+        ),
+        ("smtp_url = 'x'\n", "smtp_url is not a setting; did you mean mail.smtp_url?"),
+        ("[mail]\nform = 'x'\n", "mail.form is not a setting; did you mean mail.from?"),
+    ] {
+        let (_folder, path) = file(text);
+        let said = complaint(&[("DOORKEY_CONFIG", &path)]);
+        assert!(said.contains(hint), "{said}");
+    }
+}
+
+#[test]
+fn two_listeners_cannot_have_one_place() {
+    let url = ("DOORKEY_PUBLIC_URL", "https://a.example");
+    for (listen, other, variable) in [
+        ("127.0.0.1:8080", "127.0.0.1:8080", "DOORKEY_METRICS_LISTEN"),
+        ("0.0.0.0:9090", "127.0.0.1:9090", "DOORKEY_METRICS_LISTEN"),
+        ("127.0.0.1:9090", "[::]:9090", "DOORKEY_METRICS_LISTEN"),
+        ("unix:/run/a", "unix:/run/a", "DOORKEY_METRICS_LISTEN"),
+        ("0.0.0.0:80", "0.0.0.0:80", "DOORKEY_TLS_REDIRECT_LISTEN"),
+    ] {
+        let said = complaint(&[("DOORKEY_LISTEN", listen), (variable, other), url]);
+        assert!(said.contains(&format!("({variable}) are both {other}")), "{said}");
+        assert!(said.contains("listen (DOORKEY_LISTEN)"), "{said}");
+    }
+    for (listen, other) in [
+        ("127.0.0.1:8080", "127.0.0.1:9090"),
+        ("127.0.0.1:8080", "192.0.2.1:8080"),
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("unix:/run/a", "127.0.0.1:8080"),
+    ] {
+        assert!(with(&[("DOORKEY_LISTEN", listen), ("DOORKEY_METRICS_LISTEN", other)]).is_ok());
+    }
+    let said = complaint(&[("DOORKEY_METRICS_LISTEN", "127.0.0.1:8080")]);
+    assert!(said.contains("both 127.0.0.1:8080; give each a port of its own"), "{said}");
 }
 
 #[test]
