@@ -45,6 +45,7 @@ async fn next_of(app: &App, lane: i64) -> Result<bool, Error> {
     let (taken, settings) = app.db.write(take).await?;
     // Some were given up, or stepped aside, or another worker was quicker: look again.
     let Some(hand_over) = taken else { return Ok(true) };
+    let _counted = metrics::Delivering::begin(lane);
     let outcome = match letter(app, &hand_over, &settings) {
         Ok(letter) => send(app, &hand_over, &letter).await,
         // Perhaps a newer version's mail, which runs beside this one: it can say it.

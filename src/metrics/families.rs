@@ -28,6 +28,7 @@ pub(super) struct Families {
     pub(super) scans: Histogram,
     pub(super) writes: Histogram,
     pub(super) deliveries: IntCounterVec,
+    pub(super) deliveries_in_flight: IntGaugeVec,
     pub(super) webhook_calls: IntCounterVec,
     pub(super) link_requests: IntCounterVec,
     pub(super) job_successes: GaugeVec,
@@ -109,6 +110,12 @@ impl Families {
                 "Attempts to hand a mail over, by outcome: sent, deferred, refused, paused",
                 &["outcome"],
             )?,
+            deliveries_in_flight: int_gauges(
+                &registry,
+                "doorkey_mail_deliveries_in_flight",
+                "Mails that this process is handing over, by lane (sign_in, notices)",
+                &["lane"],
+            )?,
             webhook_calls: counters(
                 &registry,
                 "doorkey_webhook_calls_total",
@@ -149,6 +156,9 @@ impl Families {
     fn begin_at_zero(&self) {
         for outcome in ["sent", "deferred", "refused", "paused"] {
             self.deliveries.with_label_values(&[outcome]);
+        }
+        for lane in super::LANES {
+            self.deliveries_in_flight.with_label_values(&[lane]);
         }
         for outcome in ["taken", "failed"] {
             self.webhook_calls.with_label_values(&[outcome]);
@@ -197,7 +207,7 @@ impl Moment {
                 registry,
                 "doorkey_outbox_mails",
                 "Mails to be handed over, counted up to 10000, by lane (sign_in, notices) and \
-                 state: due, later",
+                 state: due, later (with those that are being handed over)",
                 &["lane", "state"],
             )?,
             outbox_age: gauges(

@@ -221,6 +221,25 @@ pub fn delivery(outcome: &'static str) {
     count(|families| families.deliveries.with_label_values(&[outcome]).inc());
 }
 
+/// A mail that is being handed over, until it is dropped.
+#[derive(Debug)]
+pub struct Delivering(&'static str);
+
+impl Delivering {
+    /// Counts one more of this lane, 0 for sign-in mails and 1 for notices.
+    pub fn begin(lane: i64) -> Self {
+        let lane = LANES[usize::from(lane != 0)];
+        count(|families| families.deliveries_in_flight.with_label_values(&[lane]).inc());
+        Self(lane)
+    }
+}
+
+impl Drop for Delivering {
+    fn drop(&mut self) {
+        count(|families| families.deliveries_in_flight.with_label_values(&[self.0]).dec());
+    }
+}
+
 /// Counts a call of a webhook.
 pub fn webhook_call(taken: bool) {
     let outcome = if taken { "taken" } else { "failed" };

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -145,6 +145,29 @@ async fn mails_that_wait_for_a_person_are_counted() {
     });
 }
 
+/// A mail server that takes the connection and then says nothing holds a mail up under its lease.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_under_way_is_told_apart_from_those_that_wait() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free_port();
+    let address = silent.local_addr().unwrap();
+    let doorkey = Doorkey::start(&[
+        ("DOORKEY_METRICS_LISTEN", &format!("127.0.0.1:{port}")),
+        ("DOORKEY_SMTP_URL", &format!("smtp://{address}?tls=none")),
+        ("DOORKEY_MAIL_FROM", "RFS <support@rfs.example>"),
+    ]);
+    let program = doorkey.program("technician");
+    program.open_ticket("ana@cafe-lumen.example", "Alarm", "It beeps.").await;
+    program.open_ticket("ana@cafe-lumen.example", "Second", "It beeps.").await;
+    let under_way = |lane: &str| {
+        let lane = format!("lane=\"{lane}\"");
+        sum(&parse(&metrics(port)), "doorkey_mail_deliveries_in_flight", &[&lane])
+    };
+    wait_for("the mail to be under way", || (under_way("notices") == 1.0).then_some(()));
+    assert_eq!(under_way("sign_in"), 0.0);
+    drop(silent);
+}
+
 /// A server whose metrics are on a port of their own.
 fn start() -> (Doorkey, u16) {
     let port = free_port();
@@ -195,6 +218,7 @@ async fn numbers_move_and_say_nothing_of_people() {
     assert!(grown("doorkey_db_writes_total", &[]) > 0.0);
     assert_eq!(grown("doorkey_link_requests_total", &["accepted"]), 1.0);
     assert_eq!(sum(&after, "doorkey_outbox_mails", &["due"]), 0.0);
+    assert_eq!(sum(&after, "doorkey_mail_deliveries_in_flight", &[]), 0.0);
     assert_eq!(sum(&after, "doorkey_outbox_stuck_mails", &["failed"]), 0.0);
     assert_eq!(sum(&after, "doorkey_outbox_stuck_mails", &["held"]), 0.0);
     assert!(sum(&after, "doorkey_job_last_success_timestamp_seconds", &["\"mails\""]) > 1.6e9);
@@ -203,6 +227,9 @@ async fn numbers_move_and_say_nothing_of_people() {
     if cfg!(target_os = "linux") {
         assert!(sum(&after, "process_resident_memory_bytes", &[]) > 1e6);
         assert!(sum(&after, "process_open_fds", &[]) > 5.0);
+        assert!(grown("process_cpu_seconds_total", &[]) >= 0.0);
+        assert!(sum(&after, "process_cpu_seconds_total", &[]) > 0.0);
+        assert_eq!(after["process_cpu_seconds_total"].kind, "counter");
         assert!(sum(&after, "process_start_time_seconds", &[]) > 1.6e9);
     }
     for secret in [reference.as_str(), &token, "cafe-lumen", "ana@", "127.0.0.1", "BREW"] {
@@ -247,6 +274,13 @@ fn alerts_and_dashboard_ask_for_what_is_there() {
         families.contains_key(name)
             || base.and_then(|base| families.get(base)).is_some_and(|of| of.kind == "histogram")
     };
+    let described = include_str!("../../../docs/OPERATIONS.md");
+    for name in families.keys().filter(|name| !name.starts_with("process_")) {
+        assert!(
+            described.contains(&format!("`{name}`")),
+            "docs/OPERATIONS.md does not name {name}"
+        );
+    }
     let (rules, dashboard) =
         (packaged("prometheus/doorkey.rules.yml"), packaged("grafana/doorkey.json"));
     let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
