@@ -269,6 +269,15 @@ impl Db {
         self.read(|tx| tx.one::<i64>("SELECT 1", &[]).map(drop)).await
     }
 
+    /// Whether the database is where it was opened. A SQLite file that is removed or replaced under
+    /// a running process goes on to be read and written there, and is gone at its end.
+    pub fn is_in_place(&self) -> bool {
+        match &self.0 {
+            Kind::Sqlite(sqlite) => sqlite.is_in_place(),
+            Kind::Postgres(_) => true,
+        }
+    }
+
     /// Which engine runs; for display only.
     pub fn engine(&self) -> Engine {
         match self.0 {

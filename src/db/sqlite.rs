@@ -55,6 +55,8 @@ const PRAGMAS: [(&str, i64); 9] = [
 /// A SQLite database: connections to read over, and the one writer.
 pub(super) struct Sqlite {
     path: PathBuf,
+    /// The file that was opened, by device and number: what stands under the path may change.
+    file: (u64, u64),
     idle: Mutex<Vec<Connection>>,
     keep: usize,
     wait: Duration,
@@ -75,6 +77,7 @@ impl Sqlite {
         let writer = Writer::start(open_writer(path, settings.wait)?, settings.wait)?;
         let sqlite = Self {
             path: path.to_owned(),
+            file: identity(path)?,
             idle: Mutex::default(),
             keep: settings.connections,
             wait: settings.wait,
@@ -88,6 +91,11 @@ impl Sqlite {
         let reader = sqlite.reader()?;
         sqlite.give_back(reader);
         Ok(sqlite)
+    }
+
+    /// Whether the file that was opened still stands under its path.
+    pub(super) fn is_in_place(&self) -> bool {
+        identity(&self.path).is_ok_and(|file| file == self.file)
     }
 
     /// Runs a read that visits few rows, here and now.
@@ -220,6 +228,14 @@ fn give_to_owner(path: &Path) -> Result<(), DbError> {
         Err(error) => Err(error),
     }
     .map_err(|error| DbError::Unavailable(format!("{}: {error}", path.display())))
+}
+
+/// Which file a path leads to.
+fn identity(path: &Path) -> Result<(u64, u64), DbError> {
+    let found = std::fs::metadata(path);
+    let found =
+        found.map_err(|error| DbError::Unavailable(format!("{}: {error}", path.display())))?;
+    Ok((found.dev(), found.ino()))
 }
 
 fn open_writer(path: &Path, wait: Duration) -> Result<Connection, DbError> {

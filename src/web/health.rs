@@ -18,6 +18,8 @@ pub async fn alive() -> &'static str {
     "ok"
 }
 
+/// The database file is not the one that was opened.
+const MOVED: &str = "moved";
 /// How long a look at the database stands for the next ones.
 const FRESH: Duration = Duration::from_millis(500);
 
@@ -28,7 +30,8 @@ pub struct Watch(Mutex<Option<(Instant, Database)>>);
 
 #[derive(Clone, Debug)]
 struct Database {
-    answers: bool,
+    /// `ok`, `unavailable` or `moved`.
+    state: &'static str,
     pending_migrations: Vec<String>,
 }
 
@@ -44,11 +47,19 @@ impl Watch {
 
 impl Database {
     async fn look(app: &App) -> Self {
+        if !app.db.is_in_place() {
+            tracing::error!(
+                "not ready: the database file was removed or replaced while Doorkey runs; what is \
+                 written now is lost at its end. Stop it, put the right file in place (a backup, or \
+                 what replaced it), and start it again"
+            );
+            return Self { state: MOVED, pending_migrations: Vec::new() };
+        }
         match app.db.pending_migrations().await {
-            Ok(pending_migrations) => Self { answers: true, pending_migrations },
+            Ok(pending_migrations) => Self { state: "ok", pending_migrations },
             Err(error) => {
                 tracing::warn!(%error, "not ready: the database does not answer");
-                Self { answers: false, pending_migrations: Vec::new() }
+                Self { state: "unavailable", pending_migrations: Vec::new() }
             }
         }
     }
@@ -58,8 +69,11 @@ impl Database {
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
-    /// `ok` or `unavailable`.
+    /// `ok`, `unavailable`, or `moved`: the file was removed or replaced while Doorkey runs.
     database: &'static str,
+    /// What to do about it, in words, if there is something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
     /// Migrations that this version needs and the database lacks.
     pending_migrations: Vec<String>,
     /// `ok`, `captured` (no mail server is set) or `paused`; the log says why. The portal works
@@ -69,14 +83,17 @@ struct Readiness {
 
 /// `GET /readyz`: 200 when requests can be served, else 503.
 pub async fn ready(State(Shared { app, watch, .. }): State<Shared>) -> Reply {
-    let Database { answers, pending_migrations } = watch.look(&app).await;
+    let Database { state: database, pending_migrations } = watch.look(&app).await;
     let mail = match (&app.post.transport, app.post.health.pause()) {
         (_, Some(_)) => "paused",
         (Transport::Capture(_), None) => "captured",
         (Transport::Smtp(_), None) => "ok",
     };
-    let ready = answers && pending_migrations.is_empty();
-    let database = if answers { "ok" } else { "unavailable" };
+    let ready = database == "ok" && pending_migrations.is_empty();
+    let detail = (database == MOVED).then_some(
+        "The database file was removed or replaced while Doorkey runs. Stop Doorkey, put the right \
+         file in place, and start it again.",
+    );
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    reply::json(status, &Readiness { ready, database, pending_migrations, mail })
+    reply::json(status, &Readiness { ready, database, detail, pending_migrations, mail })
 }

@@ -72,3 +72,38 @@ fn another_program_in_our_place_is_not_taken_for_us() {
     assert_eq!(code, 1);
     assert!(said.contains("another program answers"), "{said}");
 }
+
+/// A file that is removed or replaced is written on by whoever has it open, and gone at the end.
+#[test]
+fn a_database_that_is_moved_away_under_the_server_makes_it_unready() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("doorkey.db");
+    let url = format!("sqlite:{}", file.display());
+    let doorkey = Doorkey::start(&[("DOORKEY_DATABASE_URL", &url)]);
+    let state = || {
+        let (code, object, _) = health(&doorkey, &["--ready"]);
+        (code, object["database"].as_str().unwrap_or_default().to_owned(), object)
+    };
+    assert_eq!((state().0, state().1.as_str()), (0, "ok"));
+    let aside = folder.path().join("aside.db");
+    std::fs::rename(&file, &aside).unwrap();
+    let told = wait_for("the loss to be noticed", || {
+        let (code, database, object) = state();
+        (code == 1 && database == "moved").then_some(object)
+    });
+    assert_eq!((&told["ready"], &told["status"]), (&false.into(), &503.into()));
+    let detail = told["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("removed or replaced") && detail.contains("start it again"),
+        "{detail}"
+    );
+    assert!(
+        doorkey.log().contains("removed or replaced while Doorkey runs"),
+        "{}",
+        doorkey.last_words()
+    );
+    std::fs::copy(&aside, &file).unwrap();
+    assert_eq!(state().1, "moved", "a copy is another file");
+    std::fs::rename(&aside, &file).unwrap();
+    wait_for("the file to be found again", || (state().1 == "ok").then_some(()));
+}
