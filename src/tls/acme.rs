@@ -5,13 +5,22 @@
 
 use std::error::Error as _;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Bytes;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use instant_acme::{
-    Account, AccountBuilder, AuthorizationStatus, ChallengeType, Identifier, NewAccount, NewOrder,
-    Order, OrderStatus, RetryPolicy,
+    Account, AccountBuilder, AuthorizationStatus, BodyWrapper, ChallengeType, Identifier,
+    NewAccount, NewOrder, Order, OrderStatus, RetryPolicy,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{sleep, timeout};
 
 use super::challenges::{Challenges, Unmade};
@@ -35,6 +44,8 @@ const NAP: Duration = Duration::from_secs(3_600);
 /// Minutes between failed attempts. Let's Encrypt counts five failures an hour for a host.
 const PAUSES: [u64; 7] = [1, 5, 15, 30, 60, 180, 360];
 
+type Client = legacy::Client<HttpsConnector<HttpConnector>, BodyWrapper<Bytes>>;
+
 /// What is needed to obtain a certificate.
 #[derive(Clone, Debug)]
 pub struct Acme {
@@ -52,6 +63,8 @@ pub struct Acme {
 enum AcmeError {
     #[error("the folder {}: {error}", .folder.display())]
     Store { folder: PathBuf, error: std::io::Error },
+    #[error("acme.ca, {}: {error}", .file.display())]
+    Authorities { file: PathBuf, error: String },
     #[error("{}", chain(.0))]
     Protocol(#[from] instant_acme::Error),
     #[error("{0}")]
@@ -213,7 +226,7 @@ impl Acme {
 
     fn builder(&self) -> Result<AccountBuilder, AcmeError> {
         Ok(match &self.ca {
-            Some(file) => Account::builder_with_root(file)?,
+            Some(file) => Account::builder_with_http(Box::new(client(roots(file)?)?)),
             None => Account::builder()?,
         })
     }
@@ -221,6 +234,35 @@ impl Acme {
     fn store_error(&self, error: std::io::Error) -> AcmeError {
         AcmeError::Store { folder: self.store.folder().to_owned(), error }
     }
+}
+
+/// Every certificate in `file`: an authority that changes its own has two for a while.
+fn roots(file: &Path) -> Result<RootCertStore, AcmeError> {
+    let unusable = |error: String| AcmeError::Authorities { file: file.to_owned(), error };
+    let certificates = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unusable(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(unusable("it holds no PEM certificate".to_owned()));
+    }
+    Ok(roots)
+}
+
+/// What [`Account`] makes its requests with: its own client takes one certificate only.
+fn client(roots: RootCertStore) -> Result<Client, AcmeError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| AcmeError::Refused(format!("TLS cannot be set up: {error}")))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls);
+    let connector = connector.https_only().enable_http1().enable_http2().build();
+    Ok(legacy::Client::builder(TokioExecutor::new()).build(connector))
 }
 
 /// What the authority found wrong.
@@ -254,6 +296,23 @@ fn pause_after(failures: usize) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_certificate_of_the_file_is_an_authority() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("ca.pem");
+        let one = || rcgen::generate_simple_self_signed(["ca.example".to_owned()]).expect("one");
+        let (old, new) = (one().cert.pem(), one().cert.pem());
+        std::fs::write(&file, format!("the old one\n{old}\nthe new one\n{new}")).expect("a file");
+        assert_eq!(roots(&file).expect("authorities").len(), 2);
+        let broken = old.replace("MII", "%%%");
+        for text in [String::new(), "no certificate".to_owned(), format!("{new}{broken}")] {
+            std::fs::write(&file, &text).expect("a file");
+            let said = roots(&file).expect_err("no authority").to_string();
+            assert!(said.starts_with(&format!("acme.ca, {}: ", file.display())), "{said}");
+        }
+        assert!(roots(&folder.path().join("missing")).is_err());
+    }
 
     #[test]
     fn pauses_grow_and_stay_bounded() {

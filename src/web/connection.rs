@@ -38,7 +38,7 @@ use crate::tls::{Protocol, Tls};
 /// hyper refuses more headers than this by itself; [`super::wire`] finds the words.
 const HEADERS_EVER: usize = 250;
 /// Bytes of a request's head.
-const HEAD_BYTES: usize = 32 * 1024;
+pub(super) const HEAD_BYTES: usize = 32 * 1024;
 /// Requests at a time on one HTTP/2 connection.
 const STREAMS: u32 = 128;
 /// Streams that may be reset at a time before we have looked at them.
@@ -114,7 +114,9 @@ impl Connection {
         let mut http = http2::Builder::new(TokioExecutor::new());
         http.timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
-            .max_header_list_size(HEAD_BYTES as u32)
+            // hyper answers what is larger than this with a bare 431; what is larger than a head may
+            // be gets our words from [`super::layers`].
+            .max_header_list_size(2 * HEAD_BYTES as u32)
             .max_pending_accept_reset_streams(RESETS)
             .max_local_error_reset_streams(RESETS)
             .initial_stream_window_size(STREAM_WINDOW)

@@ -16,7 +16,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     self, ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
@@ -24,6 +24,7 @@ use ipnet::IpNet;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::connection::HEAD_BYTES;
 use super::ctx::{NetworkKey, RequestId, Shared};
 use super::hub::ErrorPage;
 use super::problem::{Problem, ROOM_RETRY};
@@ -136,10 +137,19 @@ pub(super) fn is_program(request: &Request) -> bool {
     path == "/api" || path.starts_with("/api/") || accept.is_some_and(|kind| kind.contains("json"))
 }
 
+/// Whether a head of HTTP/2 is longer than one may be, counted as RFC 9113 §6.5.2 does. That of
+/// HTTP/1.1 was bounded as it was read.
+fn is_too_long(request: &Request) -> bool {
+    let field = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 32;
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    request.version() == Version::HTTP_2
+        && target + request.headers().iter().map(field).sum::<usize>() > HEAD_BYTES
+}
+
 impl Layers {
     /// Lets the request in within the limits.
     async fn admit(&self, request: Request, next: Next) -> Response {
-        if request.headers().len() > self.limits.headers {
+        if request.headers().len() > self.limits.headers || is_too_long(&request) {
             return Problem::too_many_headers().into_response();
         }
         let request = match timeout(self.limits.body, self.read(request)).await {

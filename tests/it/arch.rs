@@ -61,8 +61,9 @@ const TYPES_ONLY: &[(&str, &str)] = &[
 /// Crates with one home, so that changing one's mind about them stays cheap.
 const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["web"]),
-    ("hyper", &["web", "hooks"]),
-    ("hyper_util", &["web", "hooks"]),
+    ("hyper", &["web", "hooks", "tls"]),
+    ("hyper_util", &["web", "hooks", "tls"]),
+    ("hyper_rustls", &["tls"]),
     ("tower", &["web"]),
     ("utoipa", &["web"]),
     ("utoipa_axum", &["web"]),

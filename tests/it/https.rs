@@ -216,8 +216,21 @@ async fn bodies_and_headers_have_their_limits_over_http2() {
     let (status, _, body) = ask(&client, many, b"").await;
     assert_eq!(status, 431, "{body}");
     assert!(body.contains("too_many_headers"), "{body}");
-    let long = request("GET", "/api/list").header("x", "y".repeat(40 * 1024));
-    assert_eq!(ask(&client, long, b"").await.0, 431);
+    for long in [
+        request("GET", "/api/list").header("x", "y".repeat(40 * 1024)),
+        request("GET", &format!("/api/list?q={}", "y".repeat(33 * 1024))),
+    ] {
+        let (status, headers, body) = ask(&client, long, b"").await;
+        assert_eq!(
+            (status, headers["content-type"].as_bytes()),
+            (431, &b"application/problem+json"[..])
+        );
+        assert!(body.contains("too_many_headers"), "{body}");
+    }
+    let fits = request("GET", "/healthz").header("x", "y".repeat(31 * 1024));
+    assert_eq!(ask(&client, fits, b"").await.0, 200);
+    let huge = request("GET", "/api/list").header("x", "y".repeat(80 * 1024));
+    assert_eq!(ask(&client, huge, b"").await.0, 431, "hyper's own answer, without words");
     assert_eq!(ask(&client, request("GET", "/healthz"), b"").await.0, 200, "it goes on");
 }
 

@@ -22,8 +22,17 @@ fn prepare(pebble: &Pebble, port: u16) -> Doorkey {
     doorkey.set("DOORKEY_ACME", "on");
     doorkey.set("DOORKEY_ACME_CONTACT", "ops@doorkey.test");
     doorkey.set("DOORKEY_ACME_DIRECTORY", &pebble.directory());
-    doorkey.set("DOORKEY_ACME_CA", &pebble.ca());
+    doorkey.set("DOORKEY_ACME_CA", &after_another(&doorkey, &pebble.ca()));
     doorkey
+}
+
+/// A file in which the authority of `ca` stands behind another one.
+fn after_another(doorkey: &Doorkey, ca: &str) -> String {
+    let other = rcgen::generate_simple_self_signed(["other.doorkey.test".to_owned()]).unwrap();
+    let both = format!("{}\n{}", other.cert.pem(), std::fs::read_to_string(ca).unwrap());
+    let file = doorkey.data_dir().with_extension("authorities.pem");
+    std::fs::write(&file, both).unwrap();
+    file.to_str().unwrap().to_owned()
 }
 
 /// The serial of the certificate that is shown, once a request over it was answered.
