@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use doorkey::db::{DatabaseSettings, Db, DbError};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use super::doorkey::{Doorkey, Program};
 use super::smtp::Smtp;
@@ -13,6 +15,8 @@ use crate::support::hook::Hook;
 
 const ANA: &str = "ana@cafe-lumen.example";
 const TICKETS: usize = 24;
+/// Mails that one process hands over at a time.
+const WORKERS: usize = 4;
 /// What a killed process held is free after its lease of a minute.
 const PATIENCE: Duration = Duration::from_secs(100);
 
@@ -42,6 +46,11 @@ async fn what_one_of_two_processes_leaves_behind_the_other_does() {
     }
     until("every ticket is mailed", || mailed(&smtp) == TICKETS).await;
     until("every ticket is told to the webhook", || called(&hook) == references).await;
+    until("nothing is left to be sent", || waiting(&database) == 0).await;
+    assert_eq!((mailed(&smtp), called(&hook)), (TICKETS, references.clone()), "and nothing more");
+    // Only what the killed process had under way may come twice: it had four workers.
+    let repeated = smtp.mails_to(ANA).len() - TICKETS;
+    assert!(repeated <= WORKERS, "{repeated} mails came twice");
     let events = feed(&programs[1]).await;
     let ids: Vec<i64> =
         events.iter().map(|it| it["id"].as_str().unwrap().parse().unwrap()).collect();
@@ -58,6 +67,22 @@ async fn until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Mails and calls of webhooks that are queued, in either process.
+fn waiting(database: &str) -> i64 {
+    let settings = DatabaseSettings::new(database);
+    let counted = async move {
+        let db = Db::open(&settings).await?;
+        let sql = "SELECT (SELECT COUNT(*) FROM outbox WHERE state = 'queued') \
+            + (SELECT COUNT(*) FROM deliveries WHERE state = 'queued')";
+        let number = db.read(move |tx| tx.one::<i64>(sql, &[])).await?;
+        db.close().await;
+        Ok::<i64, DbError>(number)
+    };
+    // A runtime of its own: the database is asked from inside of another.
+    let asked = std::thread::spawn(|| Runtime::new().unwrap().block_on(counted).unwrap());
+    asked.join().unwrap()
 }
 
 /// How many different mails Ana has. One that was under way in the killed process may come twice,
