@@ -31,6 +31,10 @@ as_root() {
 # Doorkey's version.
 version() { sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -1; }
 
+# Who answers for what is handed out, and reads what people report: NAME <ADDRESS>. It stands in Cargo.toml
+# alone, so a fork sets it there.
+maintainer() { sed -n 's/^maintainer = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -1; }
+
 # The time that stands in packages, in seconds: that of the commit, so that who builds it again gets
 # the same.
 source_date() { echo "${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || date +%s)}"; }
@@ -68,6 +72,7 @@ missing_packages() {
     [[ -x /usr/sbin/debootstrap ]] || echo debootstrap
     command -v buildah >/dev/null || echo buildah
     [[ -x /usr/bin/pebble && -x /usr/bin/pebble-challtestsrv ]] || echo pebble
+    [[ -x /usr/sbin/mariadbd && -x /usr/bin/mariadb ]] || echo mariadb-server
     command -v cc >/dev/null || echo gcc
     command -v npm >/dev/null || echo npm
     [[ -d /usr/share/fonts/truetype/noto && -n $(find /usr/share/fonts/truetype/noto -name 'NotoNaskhArabic-Regular.*') ]] \
