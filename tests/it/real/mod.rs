@@ -13,6 +13,7 @@ mod listening;
 mod live;
 mod machine;
 mod mailing;
+pub mod mariadb;
 mod obtaining;
 mod packaged;
 mod pair;
