@@ -82,7 +82,10 @@ async fn list(json: bool, config: Config) -> Result<(), CliError> {
     let keys = super::read(config, |tx| Ok(api_keys::list(tx)?)).await?;
     let items: Vec<Value> = keys.iter().map(object).collect();
     let rows: Vec<[String; 5]> = keys.iter().map(row).collect();
-    let words = output::table(["ID", "NAME", "ROLE", "CREATED", "REVOKED"], &rows);
+    let words = match rows.is_empty() {
+        true => "There is no API key yet; doorkey api-key create makes one.".to_owned(),
+        false => output::table(["ID", "NAME", "ROLE", "CREATED", "REVOKED"], &rows),
+    };
     output::answer(json, &json!({ "items": items }), &words)
 }
 

@@ -15,14 +15,19 @@ pub struct Args {
     json: bool,
     /// Print the reference of all settings, in Markdown
     #[arg(long, conflicts_with = "json")]
-    markdown: bool,
+    pub(super) markdown: bool,
+}
+
+/// Shows what settings there are, whatever they are set to.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn reference() -> Result<(), CliError> {
+    output::answer(false, &(), settings::markdown().trim_end())
 }
 
 /// Shows them.
 pub fn run(args: &Args, config: &Config) -> Result<(), CliError> {
-    if args.markdown {
-        return output::answer(false, &(), settings::markdown().trim_end());
-    }
     let rows: Vec<[String; 3]> = config
         .effective
         .iter()

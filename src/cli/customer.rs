@@ -101,10 +101,9 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
 
 async fn add(args: &Add, json: bool, config: Config) -> Result<(), CliError> {
     let new = args.read()?;
-    let added =
-        super::write_first(config, json, move |tx, _, now| {
-            Ok(customers::add(tx, &Actor::System, &new, now)?)
-        });
+    let added = super::write_first(config, json, move |tx, _, now| {
+        Ok(customers::add(tx, &Actor::System, &new, now)?)
+    });
     let customer = added.await?;
     let words = format!("{} is a customer.", customer.email);
     output::answer(json, &CustomerJson::from(customer), &words)

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::import_lines::{Lines, last_line};
-use super::progress::{Progress, count, thousands};
+use super::progress::{Progress, count, count_that, thousands};
 use super::{CliError, database, output};
 use crate::app::App;
 use crate::config::Config;
@@ -76,7 +76,12 @@ impl Source<Box<dyn BufRead + Send>> {
         }
         let failed = |error| CliError::Failed(format!("{}: {error}", path.display()));
         let mut file = File::open(path).map_err(failed)?;
-        let is_file = file.metadata().map_err(failed)?.is_file();
+        let found = file.metadata().map_err(failed)?;
+        if found.is_dir() {
+            let text = format!("FILE: {} is a folder; name the file in it", path.display());
+            return Err(CliError::Usage(text));
+        }
+        let is_file = found.is_file();
         let is_cut = is_file && !transfer::is_end(&last_line(&mut file).map_err(failed)?);
         Ok(Self { lines: Lines::new(Box::new(BufReader::new(file))), is_cut })
     }
@@ -201,8 +206,8 @@ impl<'a> Import<'a> {
             _ if self.args.dry_run => "Nothing was changed".to_owned(),
             0 => "Nothing was imported".to_owned(),
             _ => format!(
-                "{} of what it has so far were imported and stay; the whole file goes on from there",
-                count(self.tally.tickets, "ticket")
+                "{} imported before and stays; the whole file goes on from there",
+                count_that(self.tally.tickets, "ticket", ["was", "were"])
             ),
         };
         let name = match self.args.file.as_path() {
@@ -301,14 +306,14 @@ impl<'a> Import<'a> {
     }
 
     fn failure(&self) -> String {
-        let (were, they) = if self.bad == 1 { ("was", "it") } else { ("were", "them") };
-        let mistakes = count(self.bad, "mistake");
+        let they = if self.bad == 1 { "it" } else { "them" };
+        let mistakes = count_that(self.bad, "mistake", ["was", "were"]);
         let done = if self.args.dry_run {
             "nothing was changed"
         } else {
             "what they are about was left out, the rest was imported"
         };
-        format!("{mistakes} {were} found; {done}. Mend {they} and run it again")
+        format!("{mistakes} found; {done}. Mend {they} and run it again")
     }
 }
 

@@ -9,8 +9,8 @@ use crate::db::{DatabaseSettings, Db};
 
 /// Bring the database up to date
 ///
-/// Every command does so at its start; this one does nothing else, for those who want to see it
-/// happen before the new version serves.
+/// serve does so at its start, and so do most commands; this one does nothing else, for those who
+/// want to see it happen before the new version serves.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  doorkey migrate --database-url sqlite:data/doorkey.db")]
 pub struct Args {

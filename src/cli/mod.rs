@@ -244,6 +244,8 @@ fn start(cli: Cli) -> Result<(), CliError> {
     match &cli.command {
         Command::Completions(args) => return completions::run(args),
         Command::Man(args) => return completions::man(args),
+        // Whoever looks for the right name of a setting has a wrong one.
+        Command::Config(args) if args.markdown => return config::reference(),
         _ => {}
     }
     let settings = cli.settings.flags();
@@ -303,6 +305,9 @@ mod tests {
     fn check_help(name: &str, command: &clap::Command) {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         assert!(help.contains(&format!("Example:\n  {name} ")), "{name} shows no example: {help}");
+        // What is broken into lines cannot be copied.
+        let long = help.lines().find(|line| line.starts_with("  ") && line.chars().count() > 100);
+        assert_eq!(long, None, "{name}");
         let purpose = command.get_about().map(ToString::to_string).unwrap_or_default();
         assert!(!purpose.is_empty() && !purpose.contains('\n'), "{name}: {purpose:?}");
         for below in command.get_subcommands() {

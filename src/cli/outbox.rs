@@ -58,13 +58,14 @@ struct Retry {
 
 /// Give up a mail that is held or queued; for 14 days it can still be tried again
 #[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
 #[command(after_help = "Example:\n  doorkey outbox give-up --all-held")]
 struct GiveUp {
     /// Its id, as doorkey outbox list shows it
-    #[arg(required_unless_present = "all_held", value_parser = arguments::id)]
+    #[arg(value_parser = arguments::id)]
     id: Option<i64>,
     /// All that are held
-    #[arg(long, conflicts_with = "id")]
+    #[arg(long)]
     all_held: bool,
 }
 

@@ -103,6 +103,11 @@ pub fn count(number: u64, what: &str) -> String {
     format!("{} {word}", thousands(number))
 }
 
+/// The same with its verb, in the singular and in the plural: `1 ticket was`, `2 tickets were`.
+pub fn count_that(number: u64, what: &str, [one, several]: [&str; 2]) -> String {
+    format!("{} {}", count(number, what), if number == 1 { one } else { several })
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -153,5 +158,7 @@ mod tests {
         let all =
             [count(0, "ticket"), count(1, "ticket"), count(1, "entry"), count(2_000, "entry")];
         assert_eq!(all, ["0 tickets", "1 ticket", "1 entry", "2,000 entries"]);
+        let links = [0, 1, 2].map(|links| count_that(links, "link", ["was", "were"]));
+        assert_eq!(links, ["0 links were", "1 link was", "2 links were"]);
     }
 }

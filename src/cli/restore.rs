@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::progress::{count, milliseconds, while_waiting};
+use super::progress::{count_that, milliseconds, while_waiting};
 use super::{CliError, copy, output};
 use crate::clock::{Clock, Millis};
 use crate::config::Config;
@@ -142,19 +142,19 @@ fn words(tables: &[Copied], restored: &Restored, took: Duration) -> String {
         text.push('\n');
     };
     tell(format!(
-        "{} were revoked, and all codes forgotten: some may have been revoked since the backup. \
+        "{} revoked, and all codes forgotten: some may have been revoked since the backup. \
          Customers ask for a new link on the portal.",
-        count(restored.links, "link")
+        count_that(restored.links, "link", ["was", "were"])
     ));
     if restored.sessions > 0 {
         tell("Staff are signed out; they sign in again at /admin/sign-in.".to_owned());
     }
     if restored.mails > 0 {
         tell(format!(
-            "{} that waited are held, as they may have been sent since: look at them with \
-             doorkey outbox list --state held, then doorkey outbox retry ID, or \
+            "{} held that waited and may have been sent since: doorkey outbox list --state held \
+             shows what is held, then say doorkey outbox retry ID, or \
              doorkey outbox give-up --all-held.",
-            count(restored.mails, "mail")
+            count_that(restored.mails, "mail", ["is", "are"])
         ));
     }
     if !restored.api_keys.is_empty() {

@@ -160,7 +160,10 @@ async fn list(json: bool, config: Config) -> Result<(), CliError> {
     let everybody = super::read(config, |tx| Ok(staff::list(tx)?)).await?;
     let items: Vec<Value> = everybody.iter().map(object).collect();
     let rows: Vec<[String; 4]> = everybody.iter().map(row).collect();
-    let words = output::table(["E-MAIL", "NAME", "ROLE", "ACTIVE"], &rows);
+    let words = match rows.is_empty() {
+        true => "Nobody is on the staff yet; doorkey staff add adds the first.".to_owned(),
+        false => output::table(["E-MAIL", "NAME", "ROLE", "ACTIVE"], &rows),
+    };
     output::answer(json, &json!({ "items": items }), &words)
 }
 

@@ -19,7 +19,7 @@ use crate::web::api::json::DeskTicket;
 #[command(
     arg_required_else_help = true,
     after_help = "Example:\n  doorkey ticket add --email ana@example.com \
-    --subject 'Alarm beeps' --description 'Once a minute since Monday.'"
+    --subject 'Alarm beeps' --description 'Since noon.'"
 )]
 pub struct Args {
     /// Print one JSON object
@@ -37,7 +37,7 @@ enum Action {
 /// Add a ticket and print its reference; an unknown address becomes a customer
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  doorkey ticket add --email ana@example.com \
-    --subject 'Alarm beeps' --description - --priority high < description.txt")]
+    --subject 'Alarm beeps' --description - < words.txt")]
 struct Add {
     /// Whose ticket
     #[arg(long)]

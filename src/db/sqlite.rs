@@ -74,7 +74,8 @@ impl Sqlite {
         }
         make_folder(path)?;
         give_to_owner(path)?;
-        let writer = Writer::start(open_writer(path, settings.wait)?, settings.wait)?;
+        let writer = open_writer(path, settings.wait).map_err(|error| named(path, error))?;
+        let writer = Writer::start(writer, settings.wait)?;
         let sqlite = Self {
             path: path.to_owned(),
             file: identity(path)?,
@@ -228,6 +229,17 @@ fn give_to_owner(path: &Path) -> Result<(), DbError> {
         Err(error) => Err(error),
     }
     .map_err(|error| DbError::Unavailable(format!("{}: {error}", path.display())))
+}
+
+/// An error with the file that it is about, if it does not name it.
+fn named(path: &Path, error: DbError) -> DbError {
+    let name = path.display().to_string();
+    match error {
+        DbError::Unavailable(text) if !text.contains(&name) => {
+            DbError::Unavailable(format!("{name}: {text}"))
+        }
+        other => other,
+    }
 }
 
 /// Which file a path leads to.

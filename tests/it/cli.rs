@@ -492,7 +492,41 @@ fn the_demo_refuses_settings_that_it_would_not_keep() {
 }
 
 #[test]
+fn the_reference_of_settings_is_there_for_whoever_has_a_wrong_one() {
+    let doorkey = Doorkey::prepare(&[("DOORKEY_LISTEN", "nonsense")]);
+    let reference = say(&doorkey, &["config", "--markdown"]);
+    assert!(reference.contains("| `mail.smtp_url` | `DOORKEY_SMTP_URL` |"), "{reference}");
+}
+
+#[test]
+fn nothing_yet_is_said_in_words() {
+    let doorkey = set_up();
+    doorkey.cli(&["migrate"]);
+    for (list, words) in [
+        (&["staff", "list"][..], "doorkey staff add adds the first"),
+        (&["api-key", "list"], "doorkey api-key create makes one"),
+        (&["outbox", "list"], "No mail was given up."),
+        (&["outbox", "list", "--state", "queued"], "No mail waits."),
+        (&["outbox", "list", "--state", "held"], "No mail is held."),
+        (&["outbox", "list", "--state", "sent"], "No mail was sent yet."),
+    ] {
+        assert!(say(&doorkey, list).contains(words), "{list:?}");
+    }
+    let wrong = fail(&doorkey, &["outbox", "retry", "abc"], 2);
+    assert!(wrong.contains("an id is a number such as 7340032000000000001"), "{wrong}");
+    let none = fail(&doorkey, &["outbox", "give-up"], 2);
+    assert!(none.contains("<ID|--all-held>"), "{none}");
+    let both = fail(&doorkey, &["outbox", "give-up", "5", "--all-held"], 2);
+    assert!(both.contains("--all-held"), "{both}");
+    let alone = fail(&doorkey, &["copy"], 2);
+    assert!(alone.contains("name --from, --to or both"), "{alone}");
+}
+
+#[test]
 fn a_database_that_cannot_be_used_names_its_setting() {
+    let file = set_up().try_cli(&["migrate", "--database-url", "sqlite:/etc/passwd"]);
+    let said = String::from_utf8(file.stderr).unwrap();
+    assert!(said.contains("/etc/passwd: file is not a database; look at"), "{said}");
     let doorkey = set_up();
     let said = fail(&doorkey, &["migrate", "--database-url", "postgres://x@127.0.0.1:1/x"], 1);
     assert!(said.contains("database.url"), "{said}");

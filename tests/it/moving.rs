@@ -252,6 +252,7 @@ fn what_cannot_be_read_or_written_is_told() {
     place.doorkey.cli(&["migrate"]);
     for (arguments, code, words) in [
         (vec!["import", "nowhere.jsonl"], 1, "nowhere.jsonl: No such file"),
+        (vec!["import", "."], 2, "FILE: . is a folder"),
         (vec!["import", "/dev/null"], 1, "line 1: There is nothing in it."),
         (vec!["export", missing.to_str().unwrap()], 1, "missing is not there; make it"),
         (vec!["export", "."], 2, "FILE: . is a folder"),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::plain::{self, Cause};
 use super::{Finding, ago};
-use crate::cli::progress::count;
+use crate::cli::progress::count_that;
 use crate::clock::Millis;
 use crate::config::Config;
 use crate::db::{self, DatabaseSettings, Db};
@@ -174,7 +174,7 @@ fn outbox(health: &Health, now: Millis) -> Finding {
 
 fn given_up(mails: i64) -> String {
     let mails = u64::try_from(mails).unwrap_or_default();
-    format!("{} {} given up", count(mails, "mail"), if mails == 1 { "was" } else { "were" })
+    format!("{} given up", count_that(mails, "mail", ["was", "were"]))
 }
 
 fn backup(health: &Health, now: Millis) -> Finding {

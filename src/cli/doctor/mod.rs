@@ -98,7 +98,7 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
 /// # Errors
 /// [`CliError::Failed`], as there is a fault.
 pub fn report_settings(args: &Args, wrong: &ConfigError) -> Result<(), CliError> {
-    let mend = "mend it where it stands; docs/SETTINGS.md lists every setting";
+    let mend = "mend it where it stands; doorkey config --markdown lists every setting";
     let findings: Vec<Finding> =
         wrong.0.iter().map(|found| Finding::fault("settings", found, mend)).collect();
     report(&findings, args.json)

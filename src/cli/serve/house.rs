@@ -123,6 +123,9 @@ pub fn cannot_listen(place: &Listen, setting: &str, error: &io::Error) -> CliErr
         (Listen::Address(_), io::ErrorKind::PermissionDenied) => {
             "ports below 1024 need CAP_NET_BIND_SERVICE, or a socket that systemd opens"
         }
+        (Listen::Address(_), io::ErrorKind::AddrNotAvailable) => {
+            "name an address that this machine has"
+        }
         (Listen::Address(_), _) => "stop what listens there",
         (Listen::Unix(_), _) => "its folder must be there and be ours to write in",
     };
