@@ -33,6 +33,13 @@ const ICON: &str = include_str!("../../assets/icon.svg");
 /// The colour `icon.svg` and `base.css` are drawn in: [`Colour::HOUSE`].
 const HOUSE_COLOUR: &str = "#3355a8";
 
+/// The pictures of the help, as `scripts/screenshots` takes them. They are packed as they are.
+const HELP_PORTAL: &[u8] = include_bytes!("../../assets/help/portal.webp");
+const HELP_TICKETS: &[u8] = include_bytes!("../../assets/help/tickets.webp");
+const HELP_TICKET: &[u8] = include_bytes!("../../assets/help/ticket.webp");
+const HELP_CUSTOMER: &[u8] = include_bytes!("../../assets/help/customer.webp");
+const PICTURE: &str = "image/webp";
+
 /// The page script's modules, each after what it leans on.
 const MODULES: [&str; 11] = [
     include_str!("../../assets/portal/session.js"),
@@ -105,6 +112,10 @@ impl Assets {
             Asset::new("admin.css", "text/css; charset=utf-8", DESK_STYLE.to_owned()),
             Asset::new("admin.js", "text/javascript; charset=utf-8", join_modules(&DESK_MODULES)),
             Asset::new("docs.css", "text/css; charset=utf-8", DOCS_STYLE.to_owned()),
+            Asset::new("help-portal.webp", PICTURE, HELP_PORTAL),
+            Asset::new("help-tickets.webp", PICTURE, HELP_TICKETS),
+            Asset::new("help-ticket.webp", PICTURE, HELP_TICKET),
+            Asset::new("help-customer.webp", PICTURE, HELP_CUSTOMER),
         ])
     }
 
@@ -132,8 +143,9 @@ impl Assets {
 }
 
 impl Asset {
-    fn new(name: &'static str, kind: &'static str, text: String) -> Self {
-        let hash = URL_SAFE_NO_PAD.encode(&crate::ids::sha256(text.as_bytes())[..9]);
+    fn new(name: &'static str, kind: &'static str, content: impl Into<Bytes>) -> Self {
+        let plain = content.into();
+        let hash = URL_SAFE_NO_PAD.encode(&crate::ids::sha256(&plain)[..9]);
         let (stem, extension) = name.rsplit_once('.').unwrap_or((name, "txt"));
         Self {
             name,
@@ -141,7 +153,7 @@ impl Asset {
             kind,
             gzip: OnceLock::new(),
             brotli: OnceLock::new(),
-            plain: text.into(),
+            plain,
         }
     }
 
@@ -159,6 +171,9 @@ impl Asset {
             (CACHE_CONTROL, "public, max-age=31536000, immutable"),
             (VARY, "accept-encoding"),
         ];
+        if self.kind == PICTURE {
+            return (forever, self.plain.clone()).into_response();
+        }
         if takes(headers, "br") {
             return (forever, [(CONTENT_ENCODING, "br")], self.brotli()).into_response();
         }

@@ -282,6 +282,8 @@ const DESK: &[Row] = &[
     ("GET", "/admin/tickets/views", &[], 303, 303),
     ("POST", "/admin/tickets/views", &[("name", "Mine"), ("query", "assignee=me")], 303, 303),
     ("POST", "/admin/tickets/views/remove", &[("name", "mine")], 303, 303),
+    ("GET", "/admin/help", &[], 200, 200),
+    ("GET", "/admin/help/{topic}", &[], 404, 404),
     ("GET", "/admin/answers", &[], 200, 200),
     ("POST", "/admin/answers", &[("name", "x")], 422, 422),
     ("GET", "/admin/answers/{id}", &[], 404, 404),

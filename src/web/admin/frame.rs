@@ -42,6 +42,12 @@ pub const PLACES: &[Place] = &[
         icon: "M2.5 3h11v8h-6l-3 2.5V11h-2zM5 6h6M5 8.3h4",
         for_admins: false,
     },
+    Place {
+        href: "/admin/help",
+        label: "Help",
+        icon: "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4zM6.2 6.3a1.8 1.8 0 1 1 2.6 1.6c-.5.3-.8.6-.8 1.2M8 11.4v.1",
+        for_admins: false,
+    },
 ];
 
 /// The last event before a page was read: what happens after it, the page is told.

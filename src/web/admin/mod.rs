@@ -15,6 +15,7 @@ pub mod desk;
 pub mod form;
 pub mod frame;
 pub mod guard;
+mod help;
 mod live;
 pub mod new_ticket;
 pub mod passkeys;
@@ -55,6 +56,7 @@ pub fn routes() -> Router<Shared> {
         .merge(views::routes())
         .merge(new_ticket::routes())
         .merge(answers::routes())
+        .merge(help::routes())
         .merge(ticket_customer::routes())
         .merge(customers::routes())
         .merge(customer::routes())

@@ -1,6 +1,7 @@
 //! The customer's pages. The address answers a plain navigation with a shell that is the same for
 //! everybody; with a token in the `Authorization` header it answers with the content to show in it.
 
+mod help;
 pub mod list;
 mod live;
 pub mod ticket;
@@ -26,6 +27,7 @@ use crate::web::site::Site;
 pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/portal", get(list::show))
+        .route("/portal/help", get(help::show))
         .route("/portal/tickets/{reference}", get(ticket::show))
         .route("/portal/tickets/{reference}/live", get(live::listen))
         .route("/portal/", get(to_list))
