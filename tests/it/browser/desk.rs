@@ -247,7 +247,7 @@ async fn customers_are_offered_while_somebody_types() {
 }
 
 /// Gives the browser a device of its own that keeps passkeys and unlocks them by itself.
-async fn give_authenticator(browser: &Browser) {
+pub(super) async fn give_authenticator(browser: &Browser) {
     browser.devtools("WebAuthn.enable", json!({ "enableUI": false })).await;
     let options = json!({
         "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,

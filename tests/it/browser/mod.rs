@@ -2,6 +2,7 @@
 //! server. Each starts its own of everything.
 
 mod access;
+mod company;
 mod demo;
 mod desk;
 mod drafts;
