@@ -6,6 +6,7 @@ import { offerKeys } from "./keys.js";
 import { followNews } from "./live.js";
 import { offerCustomers } from "./new_ticket.js";
 import { offerPasskeys } from "./passkeys.js";
+import { offerColours } from "./settings.js";
 
 followNews();
 writeTimes(document);
@@ -16,3 +17,6 @@ offerKeys();
 
 const customer = document.querySelector("[data-form=new-ticket] [name=customer]");
 if (customer instanceof HTMLInputElement) offerCustomers(customer);
+
+const colour = document.querySelector("[data-colour]");
+if (colour instanceof HTMLElement) offerColours(colour);

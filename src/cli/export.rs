@@ -56,10 +56,14 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
 }
 
 fn words(totals: &Totals) -> String {
-    let Totals { staff, customers, tickets, entries } = *totals;
+    let Totals { settings, staff, customers, tickets, entries } = *totals;
     let (staff, customers) = (count(staff, "member"), count(customers, "customer"));
     let (tickets, entries) = (count(tickets, "ticket"), count(entries, "entry"));
-    format!("Written: {staff} of staff, {customers}, {tickets} with {entries}.")
+    let settings = match settings {
+        0 => String::new(),
+        some => format!(", {} of the desk", count(some, "setting")),
+    };
+    format!("Written: {staff} of staff, {customers}, {tickets} with {entries}{settings}.")
 }
 
 /// Beside its place first: a file of that name is whole or is not there.

@@ -139,6 +139,9 @@ impl<'a> Import<'a> {
         assembler.finish();
         self.take(&mut assembler).await?;
         self.import(&assembler).await?;
+        // It may have brought categories.
+        self.app.settings_changed();
+        self.app.shown().await;
         self.end(&assembler)
     }
 
@@ -297,9 +300,13 @@ impl<'a> Import<'a> {
             0 => String::new(),
             kept => format!("; unchanged, as worked on here since: {}", thousands(kept)),
         };
+        let settings = match self.tally.settings {
+            0 => String::new(),
+            some => format!(", {}", count(some, "setting")),
+        };
         format!(
-            "{told}: {staff} of staff, {customers}, {tickets}, {entries}. Tickets that grow: {}; here \
-             before: {}{kept}.",
+            "{told}: {staff} of staff, {customers}, {tickets}, {entries}{settings}. Tickets that grow: \
+             {}; here before: {}{kept}.",
             thousands(grown_tickets),
             thousands(self.tally.known_tickets),
         )

@@ -134,7 +134,7 @@ impl Command {
             Self::ApiKey(args) => api_key::run(args, config).await,
             Self::Doctor(args) => doctor::run(args, config).await,
             Self::Health(args) => health::run(args, config).await,
-            Self::Config(args) => config::run(&args, &config),
+            Self::Config(args) => config::run(&args, config).await,
             Self::Completions(args) => completions::run(&args),
             Self::Man(args) => completions::man(&args),
             Self::Export(args) => export::run(args, config).await,

@@ -56,7 +56,7 @@ const MODULES: [&str; 11] = [
 ];
 
 /// The desk's modules, likewise.
-const DESK_MODULES: [&str; 10] = [
+const DESK_MODULES: [&str; 11] = [
     include_str!("../../assets/portal/times.js"),
     include_str!("../../assets/portal/dom.js"),
     include_str!("../../assets/admin/passkeys.js"),
@@ -66,6 +66,7 @@ const DESK_MODULES: [&str; 10] = [
     include_str!("../../assets/admin/merge_tickets.js"),
     include_str!("../../assets/admin/live.js"),
     include_str!("../../assets/admin/keys.js"),
+    include_str!("../../assets/admin/settings.js"),
     include_str!("../../assets/admin/main.js"),
 ];
 

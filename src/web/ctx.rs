@@ -18,7 +18,7 @@ use super::site::{Site, Sites};
 use crate::app::App;
 use crate::clock::Millis;
 use crate::domain::Rules;
-use crate::domain::settings::InForce;
+use crate::domain::settings::{self, Change, InForce};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::{self, Token, TokenHash};
 
@@ -116,6 +116,7 @@ pub struct Ctx {
     /// Where it came from.
     pub network: NetworkKey,
     settings: Arc<InForce>,
+    sites: Arc<Sites>,
     headers: HeaderMap,
 }
 
@@ -132,6 +133,7 @@ impl FromRequestParts<Shared> for Ctx {
             app: Arc::clone(app),
             site: sites.of(&settings),
             settings,
+            sites: Arc::clone(sites),
             request_id: request_id.unwrap_or_else(|| RequestId(ids::word().into())),
             now: app.clock.now(),
             network,
@@ -145,6 +147,16 @@ impl Ctx {
     /// transaction: [`App::decide`].
     pub fn settings(&self) -> &InForce {
         &self.settings
+    }
+
+    /// The settings as they would be with `changes`.
+    pub fn imagine(&self, changes: &[Change]) -> InForce {
+        settings::imagine(&self.app.settings, &self.settings, changes, self.now)
+    }
+
+    /// What pages look like with settings that need not hold.
+    pub fn site_of(&self, settings: &InForce) -> Site {
+        self.sites.imagine(settings)
     }
 
     /// The rules among them.

@@ -173,8 +173,12 @@ impl Layers {
         let path = request.uri().path();
         let for_tickets =
             ["/api/v1/tickets", "/admin/tickets"].iter().any(|at| path.starts_with(at));
-        let limit =
-            if for_tickets { self.limits.ticket_body_bytes } else { self.limits.body_bytes };
+        let limit = match path {
+            // A picture that is too large is refused in words, with what else stands on the page.
+            "/admin/settings/logo" => READ_ANYWAY,
+            _ if for_tickets => self.limits.ticket_body_bytes,
+            _ => self.limits.body_bytes,
+        };
         let (parts, mut body) = request.into_parts();
         let declared = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         if declared.and_then(|text| text.parse().ok()).is_some_and(|size: usize| size > READ_ANYWAY)

@@ -30,6 +30,7 @@ mod desk_customers;
 mod desk_lists;
 mod desk_new_ticket;
 mod desk_search;
+mod desk_settings;
 mod desk_several;
 mod desk_sign_in;
 mod desk_tables;

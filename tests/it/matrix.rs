@@ -330,6 +330,15 @@ const DESK: &[Row] = &[
     // Without a place to begin at there is no stream; one that is opened does not end.
     ("GET", "/admin/live", &[], 422, 422),
     ("POST", "/admin/tickets/{reference}/writing", &[], 404, 404),
+    ("GET", "/admin/settings", &[], 403, 200),
+    ("POST", "/admin/settings", &[("seen", "x"), ("name", "")], 403, 422),
+    ("GET", "/admin/settings/start-page", &[], 403, 200),
+    ("POST", "/admin/settings/start-page", &[("seen", "x"), ("step", "start_page")], 403, 200),
+    ("GET", "/admin/settings/tickets", &[], 403, 200),
+    ("POST", "/admin/settings/tickets", &[("seen", "x"), ("link_ttl", "1d")], 403, 422),
+    ("GET", "/admin/settings/mails", &[], 403, 200),
+    ("POST", "/admin/settings/mails", &[("seen", "x"), ("on_note_added", "true")], 403, 409),
+    ("POST", "/admin/settings/logo", &[("step", "remove")], 403, 415),
     ("GET", "/admin/{*rest}", &[], 404, 404),
 ];
 

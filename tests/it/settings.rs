@@ -50,7 +50,7 @@ async fn set_seen(
 }
 
 /// Settings as if the operator had written this file.
-fn operator_says(config: &mut Config, environment: &[(&str, &str)]) {
+pub fn operator_says(config: &mut Config, environment: &[(&str, &str)]) {
     let pairs = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let said = Config::load(Vec::new(), pairs).unwrap();
     let (url, data_dir) = (config.database.url.clone(), config.data_dir.clone());

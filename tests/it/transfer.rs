@@ -491,7 +491,7 @@ async fn every_bad_line_is_named_and_its_ticket_left_out_whole() {
         "line 21, status: This is not one of: open, in_progress, resolved, closed.",
         "line 21, created_at: This is not a time such as 2026-11-12T09:14:00.000Z (RFC 3339).",
         "line 22: This is not as docs/EXPORT.md describes it: unknown field `fax`, expected one of `id`, `email`, `name`, `phone`, `company`, `notes`, `active`, `created_at`.",
-        "line 23: This is not as docs/EXPORT.md describes it: unknown variant `invoice`, expected one of `doorkey`, `staff`, `customer`, `ticket`, `entry`, `end`.",
+        "line 23: This is not as docs/EXPORT.md describes it: unknown variant `invoice`, expected one of `doorkey`, `setting`, `staff`, `customer`, `ticket`, `entry`, `end`.",
         "line 25: This is not JSON: EOF while parsing a value, at byte 17.",
     ];
     assert_eq!(told(&outcome.bad), expected);

@@ -2,7 +2,6 @@
 
 use super::{InForce, Keeper, Stored};
 use crate::clock::Millis;
-use crate::config::AT_THE_DESK;
 use crate::db::Tx;
 use crate::domain::Actor;
 use crate::domain::logos::{self, Logo};
@@ -161,30 +160,34 @@ pub fn imagine(keeper: &Keeper, holds: &InForce, changes: &[Change], now: Millis
     InForce::new(keeper.operators(), all, holds.stamp.clone())
 }
 
-/// Takes settings from an export: those that nobody has made here. Answers how many there were of these.
+/// Takes a setting from an export, if nobody has made it here. Answers whether it did.
 ///
 /// # Errors
 /// Those of the database.
 pub fn import(
     tx: &mut Tx<'_>,
-    settings: &[(String, String)],
+    name: &str,
+    value: &str,
     logo: Option<&Logo>,
     now: Millis,
-) -> Result<u64, Error> {
+) -> Result<bool, Error> {
     store::settings::set_stamp(tx, &ids::word())?;
-    let here = store::settings::list(tx)?;
-    let mut taken = 0;
-    for (name, value) in settings {
-        let known = AT_THE_DESK.into_iter().find(|known| known == name);
-        let Some(name) = known.filter(|name| here.iter().all(|it| it.name != **name)) else {
-            continue;
-        };
-        if let Some(logo) = logo.filter(|_| name == "brand.logo") {
-            logos::keep(tx, logo, None, now)?;
-        }
-        let change = Change { name, value: value.clone() };
-        store::settings::put(tx, &stored(&change, &Actor::System, now))?;
-        taken += 1;
+    if is_stored(tx, name)? {
+        return Ok(false);
     }
-    Ok(taken)
+    if let Some(logo) = logo {
+        logos::keep(tx, logo, None, now)?;
+    }
+    let changed_by = "an import".to_owned();
+    let (name, value) = (name.to_owned(), value.to_owned());
+    store::settings::put(tx, &Stored { name, value, changed_at: now, changed_by })?;
+    Ok(true)
+}
+
+/// Whether an admin has made this setting.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_stored(tx: &mut Tx<'_>, name: &str) -> Result<bool, Error> {
+    Ok(store::settings::list(tx)?.iter().any(|stored| stored.name == name))
 }

@@ -11,7 +11,7 @@ mod fields;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub use change::{Change, Outcome, Section, Seen, imagine, import, save};
+pub use change::{Change, Outcome, Section, Seen, imagine, import, is_stored, save};
 pub use fields::{Typed, cards, read};
 
 use crate::clock::Millis;

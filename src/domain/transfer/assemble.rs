@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::entry::{self, EntryItem};
 use super::lines::{EndLine, HeaderLine, Line, Totals};
 use super::parse::{self, CustomerItem, StaffItem, TicketItem};
+use super::setting::{self, SettingItem};
 use super::timeline;
 use super::{MOST_ENTRIES, MOST_TEXT, VERSION, What};
 use crate::error::{FieldCode, FieldError, LineError};
@@ -23,6 +24,7 @@ pub struct Piece {
 
 #[derive(Debug)]
 pub(super) enum Item {
+    Setting(SettingItem),
     Staff(StaffItem),
     Customer(CustomerItem),
     Ticket(Box<Whole>),
@@ -52,6 +54,7 @@ impl Piece {
     pub fn size(&self) -> usize {
         match &self.item {
             Item::Ticket(whole) => whole.text,
+            Item::Setting(setting) => setting.size(),
             _ => 1_000,
         }
     }
@@ -159,13 +162,14 @@ impl Assembler {
         let about = serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
         let kind = about.get("type").and_then(serde_json::Value::as_str).unwrap_or_default();
         match kind {
+            "setting" => self.totals.settings += 1,
             "staff" => self.totals.staff += 1,
             "customer" => self.totals.customers += 1,
             "ticket" => self.totals.tickets += 1,
             "entry" => self.totals.entries += 1,
             _ => {}
         }
-        if matches!(kind, "staff" | "customer" | "ticket") {
+        if matches!(kind, "setting" | "staff" | "customer" | "ticket") {
             self.close();
         }
         // What cannot be read may be an entry of the ticket before, which is not whole without it.
@@ -182,6 +186,9 @@ impl Assembler {
             self.close();
         }
         match line {
+            Line::Setting(line) => {
+                self.add(number, What::Setting, &line.name, setting::read(line), Item::Setting);
+            }
             Line::Staff(line) => {
                 self.add(number, What::Staff, &line.id, parse::staff(line), Item::Staff);
             }

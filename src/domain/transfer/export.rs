@@ -1,9 +1,9 @@
-//! Out of the database, line after line: staff, customers, tickets each with its entries.
+//! Out of the database, line after line: settings, staff, customers, tickets each with its entries.
 //!
 //! Ids in the lines are what never changes: an address, a reference, an entry's number in its
 //! timeline. So a copy of a database gives the same lines as the database itself.
 
-use super::VERSION;
+use super::{VERSION, setting};
 use super::lines::{CustomerLine, EntryLine, HeaderLine, Line, StaffLine, TicketLine, Totals};
 use crate::db::Tx;
 use crate::domain::customers::Customer;
@@ -31,6 +31,9 @@ pub fn export<E: From<Error>>(
 ) -> Result<Totals, E> {
     let mut lines = Lines { write, totals: Totals::default() };
     lines.put(&Line::Doorkey(HeaderLine { version: VERSION, source: None }))?;
+    for line in setting::lines(tx).map_err(Error::from)? {
+        lines.put(&Line::Setting(line))?;
+    }
     for staff in store::staff::list(tx).map_err(Error::from)? {
         lines.put(&of_staff(staff))?;
     }

@@ -6,10 +6,12 @@ use std::collections::HashMap;
 use super::What;
 use super::assemble::{Item, Piece, Whole};
 use super::parse::{CustomerItem, StaffItem};
+use super::setting::SettingItem;
 use super::tickets::{self, Verdict};
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::customers::{self, Customer};
+use crate::domain::settings;
 use crate::domain::staff::Staff;
 use crate::error::{Error, FieldCode, FieldError, LineError};
 use crate::ids::{self, Reference};
@@ -19,6 +21,10 @@ use crate::store::imports::Imported;
 /// How much of what was imported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Tally {
+    /// Settings that nobody had made here.
+    pub settings: u64,
+    /// Settings that were made here, and stay as they are.
+    pub known_settings: u64,
     /// Staff who are new.
     pub staff: u64,
     /// Staff who were here.
@@ -42,6 +48,8 @@ pub struct Tally {
 impl Tally {
     /// Adds another.
     pub fn add(&mut self, other: &Self) {
+        self.settings += other.settings;
+        self.known_settings += other.known_settings;
         self.staff += other.staff;
         self.known_staff += other.known_staff;
         self.customers += other.customers;
@@ -107,6 +115,7 @@ pub fn import(
     let mut importing = Importing::new(tx, source, now);
     for piece in pieces {
         match &piece.item {
+            Item::Setting(setting) => importing.setting(setting, false)?,
             Item::Staff(staff) => importing.add_staff(staff)?,
             Item::Customer(customer) => importing.add_customer(customer)?,
             Item::Ticket(whole) => importing.ticket(piece.line, whole, false)?,
@@ -123,6 +132,7 @@ pub fn foresee(tx: &mut Tx<'_>, source: &str, pieces: &[Piece]) -> Result<Outcom
     let mut importing = Importing::new(tx, source, Millis(0));
     for piece in pieces {
         match &piece.item {
+            Item::Setting(setting) => importing.setting(setting, true)?,
             Item::Staff(staff) => importing.foresee_staff(staff)?,
             Item::Customer(customer) => importing.foresee_customer(customer)?,
             Item::Ticket(whole) => importing.ticket(piece.line, whole, true)?,
@@ -166,6 +176,17 @@ impl<'a, 'b> Importing<'a, 'b> {
         };
         self.staff.insert(id.to_owned(), found.clone());
         Ok(found)
+    }
+
+    /// What an admin made here stays as it is.
+    fn setting(&mut self, item: &SettingItem, only_foreseen: bool) -> Result<(), Error> {
+        let is_new = match only_foreseen {
+            true => !settings::is_stored(self.tx, &item.name)?,
+            false => settings::import(self.tx, &item.name, &item.value, item.logo.as_ref(), self.now)?,
+        };
+        self.outcome.tally.settings += u64::from(is_new);
+        self.outcome.tally.known_settings += u64::from(!is_new);
+        Ok(())
     }
 
     fn known_staff(&mut self, item: &StaffItem) -> Result<Option<Staff>, Error> {

@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 pub enum Line {
     /// The first line: what this is.
     Doorkey(HeaderLine),
+    /// A setting that an admin made.
+    Setting(SettingLine),
     /// A member of staff.
     Staff(StaffLine),
     /// A customer.
@@ -26,6 +28,9 @@ pub enum Line {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndLine {
+    /// Settings that admins made; left out if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<u64>,
     /// Members of staff.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staff: Option<u64>,
@@ -42,8 +47,9 @@ pub struct EndLine {
 
 impl From<Totals> for EndLine {
     fn from(totals: Totals) -> Self {
-        let Totals { staff, customers, tickets, entries } = totals;
+        let Totals { settings, staff, customers, tickets, entries } = totals;
         Self {
+            settings: Some(settings).filter(|&some| some > 0),
             staff: Some(staff),
             customers: Some(customers),
             tickets: Some(tickets),
@@ -56,6 +62,7 @@ impl EndLine {
     /// What it counts otherwise than `here`, in words; empty if nothing.
     pub fn differences(&self, here: Totals) -> Vec<String> {
         let kinds = [
+            ("settings", self.settings, here.settings),
             ("staff", self.staff, here.staff),
             ("customers", self.customers, here.customers),
             ("tickets", self.tickets, here.tickets),
@@ -80,6 +87,16 @@ pub struct HeaderLine {
     /// The name of the system it comes from, which keeps its ids apart from those of others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+}
+
+/// A setting that an admin made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingLine {
+    /// Its name, `brand.name`.
+    pub name: String,
+    /// What it is, as text; a logo as a `data:` address.
+    pub value: String,
 }
 
 /// A member of staff.
@@ -204,6 +221,9 @@ pub struct EntryLine {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
+    /// Settings that admins made.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub settings: u64,
     /// Members of staff.
     pub staff: u64,
     /// Customers.
@@ -218,6 +238,7 @@ impl Totals {
     /// Counts a line.
     pub fn count(&mut self, line: &Line) {
         match line {
+            Line::Setting(_) => self.settings += 1,
             Line::Staff(_) => self.staff += 1,
             Line::Customer(_) => self.customers += 1,
             Line::Ticket(_) => self.tickets += 1,
@@ -228,8 +249,12 @@ impl Totals {
 
     /// All of them.
     pub fn all(&self) -> u64 {
-        self.staff + self.customers + self.tickets + self.entries
+        self.settings + self.staff + self.customers + self.tickets + self.entries
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn yes() -> bool {

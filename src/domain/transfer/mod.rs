@@ -12,6 +12,7 @@ mod export;
 mod import;
 mod lines;
 mod parse;
+mod setting;
 mod tickets;
 mod timeline;
 
@@ -19,7 +20,7 @@ pub use assemble::{Assembler, Piece, Whole, is_end};
 pub use export::export;
 pub use import::{Outcome, Remark, Tally, foresee, import};
 pub use lines::{
-    CustomerLine, EndLine, EntryLine, HeaderLine, Line, StaffLine, TicketLine, Totals,
+    CustomerLine, EndLine, EntryLine, HeaderLine, Line, SettingLine, StaffLine, TicketLine, Totals,
 };
 
 use std::ops::RangeInclusive;
@@ -40,6 +41,8 @@ pub const SOURCE: &str = "doorkey";
 /// What has an id of its own in the other system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
+    /// A setting, whose name is its id. What became of one is not remembered.
+    Setting,
     /// A member of staff.
     Staff,
     /// A customer.
@@ -52,6 +55,7 @@ impl What {
     /// The word for it in the database and in the lines.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Setting => "setting",
             Self::Staff => "staff",
             Self::Customer => "customer",
             Self::Ticket => "ticket",

@@ -43,6 +43,12 @@ pub const PLACES: &[Place] = &[
         for_admins: false,
     },
     Place {
+        href: "/admin/settings",
+        label: "Settings",
+        icon: "M2 4.5h6.5M12.5 4.5H14M2 11.5h1.5M7.5 11.5H14M10.5 2.5a2 2 0 1 1 0 4a2 2 0 1 1 0-4M5.5 9.5a2 2 0 1 1 0 4a2 2 0 1 1 0-4",
+        for_admins: true,
+    },
+    Place {
         href: "/admin/help",
         label: "Help",
         icon: "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4zM6.2 6.3a1.8 1.8 0 1 1 2.6 1.6c-.5.3-.8.6-.8 1.2M8 11.4v.1",

@@ -20,6 +20,7 @@ mod live;
 pub mod new_ticket;
 pub mod passkeys;
 pub mod sessions;
+mod settings;
 mod several;
 pub mod sign_in;
 pub mod then;
@@ -30,6 +31,7 @@ mod ticket_links;
 mod ticket_query;
 pub mod tickets;
 mod tickets_csv;
+mod upload;
 mod views;
 mod visitor;
 
@@ -61,6 +63,7 @@ pub fn routes() -> Router<Shared> {
         .merge(customers::routes())
         .merge(customer::routes())
         .merge(live::routes())
+        .merge(settings::routes())
         // Mails and bookmarks may name what is not there: say so in the desk's frame.
         .route("/admin/{*rest}", any(|| async { Problem::not_found() }))
 }
