@@ -44,7 +44,9 @@ pub async fn run(args: &Args, config: Config) -> Result<(), CliError> {
         Ok(None) => {}
         Err(error) => output::remark(
             false,
-            &format!("What admins set at the desk is not shown: the database cannot be read: {error}"),
+            &format!(
+                "What admins set at the desk is not shown: the database cannot be read: {error}"
+            ),
         ),
     }
     let rows: Vec<[String; 3]> = effective
@@ -65,9 +67,7 @@ async fn of_the_desk(config: &Config) -> Result<Option<Arc<InForce>>, DbError> {
     let db = Db::open(&DatabaseSettings::new(url)).await?;
     let keeper = Keeper::new(config.clone());
     let found = match db.pending_migrations().await {
-        Ok(pending) if pending.is_empty() => {
-            db.read(move |tx| keeper.in_force(tx)).await.map(Some)
-        }
+        Ok(pending) if pending.is_empty() => db.read(move |tx| keeper.in_force(tx)).await.map(Some),
         Ok(_) => Ok(None),
         Err(error) => Err(error),
     };

@@ -314,6 +314,9 @@ pub fn markdown() -> String {
          `doorkey config` shows what holds and where it was said. In the file, `mail.from` is `from`\n\
          under `[mail]`. Lists are written with commas in the environment. Where a secret may stand,\n\
          `…_FILE` names a file that holds it.\n\n\
+         What is marked with ♦ admins can set at the desk as well, under Settings, together with the\n\
+         company's logo. That counts where no flag, variable or file says anything; where one does, the desk\n\
+         shows it and where it was said. A change there holds at once, in every process.\n\n\
          Written by `doorkey config --markdown`.\n\n\
          | setting | environment | default | |\n| --- | --- | --- | --- |\n",
     );
@@ -322,9 +325,14 @@ pub fn markdown() -> String {
             if word.is_empty() { "–".to_owned() } else { format!("`{word}`") }
         };
         let file = if *secret { format!(", `{variable}_FILE`") } else { String::new() };
+        let desk = if super::AT_THE_DESK.contains(name) { " ♦" } else { "" };
         // Writing into a String cannot fail.
-        let _ =
-            writeln!(text, "| `{name}` | {}{file} | {} | {about} |", code(variable), code(default));
+        let _ = writeln!(
+            text,
+            "| `{name}`{desk} | {}{file} | {} | {about} |",
+            code(variable),
+            code(default)
+        );
     }
     text
 }

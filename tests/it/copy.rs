@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use doorkey::domain::entries::Visibility;
+use doorkey::domain::settings::Section;
 use doorkey::domain::staff::Role;
 use doorkey::domain::tickets::Status;
 use serde_json::json;
@@ -77,6 +78,9 @@ async fn story() -> TestApp {
     app.deliver().await;
     app.ticket("bob@example.com", "A lock").await;
     app.set_active(app.customer_row("bob@example.com").await.id, false).await;
+    let brand = [("brand.name", "Halden"), ("brand.colour", "#ffd400")];
+    crate::settings::set(&app, Section::Brand, &brand).await.unwrap();
+    crate::settings::set_logo(&app).await;
     // More rows than one batch has.
     for number in 0..1_203 {
         let sql = format!(

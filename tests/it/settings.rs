@@ -7,11 +7,14 @@ use std::time::Duration;
 use doorkey::app::App;
 use doorkey::config::Config;
 use doorkey::domain::Actor;
+use doorkey::domain::logos::Logo;
 use doorkey::domain::settings::{self, Change, Outcome, Section, Seen};
 use doorkey::domain::staff::Role;
 use doorkey::domain::tickets::Status;
+use doorkey::domain::transfer::{self, Assembler, Tally};
 use doorkey::error::{Error, FieldCode};
 
+use crate::real::doorkey::Doorkey;
 use crate::support::desk::to;
 use crate::support::{START, TestApp};
 
@@ -47,6 +50,23 @@ async fn set_seen(
     let outcome = app.db.write(work).await;
     app.settings_changed();
     outcome
+}
+
+/// Gives the company a logo; answers its hash.
+pub async fn set_logo(app: &App) -> String {
+    let drawing =
+        br##"<svg xmlns="http://www.w3.org/2000/svg"><path fill="#a50" d="M0 0h8"/></svg>"##;
+    let logo = Logo::read("logo", drawing).unwrap();
+    let (hash, seen) = (logo.hash.clone(), Seen::of(Section::Logo, &*app.shown().await));
+    let (keeper, now) = (Arc::clone(&app.settings), app.clock.now());
+    let work = move |tx: &mut doorkey::domain::Tx<'_>| {
+        let change = Change { name: "brand.logo", value: logo.hash.clone() };
+        settings::save(tx, &keeper, &helen(), (Section::Logo, &seen), (&[change], Some(&logo)), now)
+    };
+    let outcome: Result<Outcome, Error> = app.db.write(work).await;
+    assert_eq!(outcome.unwrap(), Outcome::Done);
+    app.settings_changed();
+    hash
 }
 
 /// Settings as if the operator had written this file.
@@ -298,4 +318,99 @@ async fn mails_carry_the_brand_and_the_rules_that_hold_when_they_are_handed_over
     }
     assert!(mail.html.contains("background:#ffd400") && mail.html.contains("color:#16181d"));
     assert!(!mail.html.contains("<img") && !mail.html.contains("RFS"), "{}", mail.html);
+}
+
+async fn exported(app: &TestApp) -> Vec<String> {
+    let lines: Result<Vec<String>, Error> = app
+        .db
+        .survey(|tx| {
+            let mut lines = Vec::new();
+            transfer::export::<Error>(tx, &mut |line| {
+                lines.push(serde_json::to_string(line).unwrap());
+                Ok(())
+            })?;
+            Ok(lines)
+        })
+        .await;
+    lines.unwrap()
+}
+
+async fn imported(app: &TestApp, lines: &[String]) -> (Tally, Vec<String>) {
+    let mut assembler = Assembler::new(1, &lines[0], None).unwrap();
+    (2..).zip(&lines[1..]).for_each(|(number, line)| assembler.read(number, line));
+    assembler.finish();
+    let bad = assembler.take_bad().iter().map(ToString::to_string).collect();
+    let pieces = assembler.take_ready();
+    let done =
+        app.act(move |tx, _, now| transfer::import(tx, "other", &pieces, now)).await.unwrap();
+    app.settings_changed();
+    (done.tally, bad)
+}
+
+#[tokio::test]
+async fn settings_travel_in_an_export_and_stay_where_they_were_made() {
+    let app = TestApp::start().await;
+    let brand = [("brand.name", "Halden"), ("brand.colour", "#ffd400")];
+    set(&app, Section::Brand, &brand).await.unwrap();
+    let hash = set_logo(&app).await;
+    let lines = exported(&app).await;
+    let other = TestApp::start().await;
+    set(&other, Section::Brand, &[("brand.name", "Already")]).await.unwrap();
+    let (tally, bad) = imported(&other, &lines).await;
+    assert_eq!((tally.settings, tally.known_settings, bad), (2, 1, vec![]));
+    let shown = other.shown().await;
+    assert_eq!(shown.config.brand.name, "Already");
+    assert_eq!(shown.config.brand.colour.as_deref(), Some("#ffd400"));
+    assert_eq!(shown.config.brand.logo.as_deref(), Some(&*hash));
+    other.anon().get(&format!("/logo/{hash}")).await.expect(200);
+    let (again, _) = imported(&other, &lines).await;
+    assert_eq!((again.settings, again.known_settings), (0, 3));
+    let same: Vec<String> = exported(&other).await;
+    assert_eq!(lines.iter().filter(|it| it.contains("brand.logo")).count(), 1);
+    assert!(same.iter().any(|line| lines.contains(line) && line.contains("brand.logo")));
+}
+
+#[tokio::test]
+async fn settings_that_nobody_could_have_made_are_refused_with_their_line() {
+    let app = TestApp::start().await;
+    let before = app.shown().await.stamp.clone();
+    let lines = [
+        r#"{"type":"doorkey","version":1}"#,
+        r#"{"type":"setting","name":"database.url","value":"sqlite:x"}"#,
+        r#"{"type":"setting","name":"brand.colour","value":"red"}"#,
+        r#"{"type":"setting","name":"brand.logo","value":"data:image/png;base64,AAAA"}"#,
+        r#"{"type":"setting","name":"brand.logo","value":"https://evil.example/x.png"}"#,
+    ];
+    let (tally, bad) = imported(&app, &lines.map(str::to_owned)).await;
+    assert_eq!((tally.settings, bad.len()), (0, 4), "{bad:?}");
+    assert!(bad[0].contains("database.url") && bad[1].contains("brand.colour"), "{bad:?}");
+    assert_eq!(app.shown().await.stamp, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_shows_what_was_set_at_the_desk_and_by_whom() {
+    let doorkey = Doorkey::prepare(&[("DOORKEY_BRAND_HOURS", "by the operator")]);
+    let find = |name: &str| {
+        let shown = doorkey.cli(&["config"]);
+        let all = shown["settings"].as_array().unwrap().clone();
+        all.into_iter().find(|it| it["name"] == name)
+    };
+    assert_eq!(find("brand.name").unwrap()["from"], "default", "there is no database yet");
+    assert!(!std::path::Path::new(doorkey.database_url().trim_start_matches("sqlite:")).exists());
+    let app = TestApp::on(&doorkey.database_url()).await;
+    let brand = [("brand.name", "Halden"), ("brand.hours", "at the desk")];
+    set(&app, Section::Brand, &brand).await.unwrap();
+    set(&app, Section::Tickets, &[("tickets.categories", r#"["Doors","Gates"]"#)]).await.unwrap();
+    let name = find("brand.name").unwrap();
+    assert_eq!(name["value"], "Halden");
+    assert_eq!(name["from"], "the desk: Helen Vos, 2026-11-12");
+    assert_eq!(find("tickets.categories").unwrap()["value"], "Doors, Gates");
+    let hours = find("brand.hours").unwrap();
+    assert_eq!(
+        (&hours["value"], &hours["from"]),
+        (&"by the operator".into(), &"DOORKEY_BRAND_HOURS".into())
+    );
+    assert!(find("brand.logo").is_none());
+    set_logo(&app).await;
+    assert_eq!(find("brand.logo").unwrap()["from"], "the desk: Helen Vos, 2026-11-12");
 }

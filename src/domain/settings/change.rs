@@ -4,6 +4,7 @@ use super::{InForce, Keeper, Stored};
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::Actor;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::logos::{self, Logo};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids;
@@ -123,9 +124,13 @@ pub fn save(
     if let Some(logo) = logo {
         logos::keep(tx, logo, holds.config.brand.logo.as_deref(), now)?;
     }
+    let mut details = Details::none();
     for change in changes {
+        details =
+            details.changed(change.name, holds.config.text_of(change.name), change.value.clone());
         store::settings::put(tx, &stored(change, actor, now))?;
     }
+    audit::record(tx, actor, Action::SettingsChanged, &Subject::doorkey(), details, now)?;
     Ok(Outcome::Done)
 }
 

@@ -4,7 +4,7 @@
 //! What admins set is in the database, so several processes share it. A [`Keeper`] remembers what it read,
 //! under the stamp that the settings had then; whoever decides something in a transaction asks
 //! [`Keeper::in_force`], which looks at the stamp in that transaction and so never answers what no longer
-//! holds there. docs/decisions/0020 has the reasons.
+//! holds there. docs/decisions/0027 has the reasons.
 
 mod change;
 mod fields;

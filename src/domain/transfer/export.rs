@@ -3,8 +3,8 @@
 //! Ids in the lines are what never changes: an address, a reference, an entry's number in its
 //! timeline. So a copy of a database gives the same lines as the database itself.
 
-use super::{VERSION, setting};
 use super::lines::{CustomerLine, EntryLine, HeaderLine, Line, StaffLine, TicketLine, Totals};
+use super::{VERSION, setting};
 use crate::db::Tx;
 use crate::domain::customers::Customer;
 use crate::domain::staff::Staff;

@@ -182,7 +182,9 @@ impl<'a, 'b> Importing<'a, 'b> {
     fn setting(&mut self, item: &SettingItem, only_foreseen: bool) -> Result<(), Error> {
         let is_new = match only_foreseen {
             true => !settings::is_stored(self.tx, &item.name)?,
-            false => settings::import(self.tx, &item.name, &item.value, item.logo.as_ref(), self.now)?,
+            false => {
+                settings::import(self.tx, &item.name, &item.value, item.logo.as_ref(), self.now)?
+            }
         };
         self.outcome.tally.settings += u64::from(is_new);
         self.outcome.tally.known_settings += u64::from(!is_new);

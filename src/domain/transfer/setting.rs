@@ -36,7 +36,9 @@ pub(super) fn lines(tx: &mut Tx<'_>) -> Result<Vec<SettingLine>, DbError> {
     let mut lines = Vec::new();
     for stored in settings::stored(tx)? {
         let value = match stored.name.as_str() {
-            LOGO => store::logos::find(tx, &stored.value)?.map(|logo| address(&logo)).unwrap_or_default(),
+            LOGO => store::logos::find(tx, &stored.value)?
+                .map(|logo| address(&logo))
+                .unwrap_or_default(),
             _ => stored.value,
         };
         lines.push(SettingLine { name: stored.name, value });

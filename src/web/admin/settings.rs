@@ -23,13 +23,29 @@ const CARDS_MOST: usize = 12;
 
 /// Their addresses.
 pub fn routes() -> Router<Shared> {
-    let mut all = Router::new().route("/admin/settings/logo", post(logo::send));
-    for section in page::PAGES {
-        let page = get(move |desk: AdminDesk, query: Query| show(desk, query, section))
-            .post(move |desk: AdminDesk, form: Form| send(desk, form, section));
-        all = all.route(page::path(section), page);
-    }
-    all
+    use Section::{Brand, Mails, StartPage, Tickets};
+    Router::new()
+        .route(
+            "/admin/settings",
+            get(|desk: AdminDesk, query: Query| show(desk, query, Brand))
+                .post(|desk: AdminDesk, form: Form| send(desk, form, Brand)),
+        )
+        .route("/admin/settings/logo", post(logo::send))
+        .route(
+            "/admin/settings/start-page",
+            get(|desk: AdminDesk, query: Query| show(desk, query, StartPage))
+                .post(|desk: AdminDesk, form: Form| send(desk, form, StartPage)),
+        )
+        .route(
+            "/admin/settings/tickets",
+            get(|desk: AdminDesk, query: Query| show(desk, query, Tickets))
+                .post(|desk: AdminDesk, form: Form| send(desk, form, Tickets)),
+        )
+        .route(
+            "/admin/settings/mails",
+            get(|desk: AdminDesk, query: Query| show(desk, query, Mails))
+                .post(|desk: AdminDesk, form: Form| send(desk, form, Mails)),
+        )
 }
 
 async fn show(desk: AdminDesk, Query(mut fields): Query, section: Section) -> Reply {

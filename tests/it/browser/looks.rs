@@ -255,6 +255,74 @@ async fn a_ticket_at_the_desk_is_accessible() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_settings_are_accessible_in_any_colour() {
+    let Some(browser) = &Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[("DOORKEY_BRAND_HOURS", "weekdays 8 to 18")]);
+    super::desk::sign_in(browser, &doorkey).await;
+    let settings = doorkey.url("/admin/settings");
+    // Bright, pale and dark: each is a hard case for one kind of page.
+    for colour in ["#ffb300", "#e8eaf6", "#101010"] {
+        browser.open(&settings).await;
+        browser.fill("Company name", "Halden Locks").await;
+        browser.fill("Colour", colour).await;
+        browser.fill("Support telephone", "+1 613 555 0142").await;
+        browser.press("Save").await;
+        browser.see("Saved.").await;
+        look_at(browser, &format!("desk-settings-{}", &colour[1..])).await;
+        browser.open(&doorkey.url("/")).await;
+        browser.see("Halden Locks Hub").await;
+        look_at(browser, &format!("hub-{}", &colour[1..])).await;
+    }
+    browser.open(&settings).await;
+    browser.fill("Company name", " ").await;
+    browser.fill("Colour", "greenish").await;
+    browser.press("Save").await;
+    browser.see("Nothing was saved yet").await;
+    look_at(browser, "desk-settings-problem").await;
+    for (page, words) in [
+        ("start-page", "Preview the Start Page"),
+        ("tickets", "Links to the portal"),
+        ("mails", "To your people"),
+    ] {
+        browser.open(&format!("{settings}/{page}")).await;
+        browser.see(words).await;
+        look_at(browser, &format!("desk-settings-{page}")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_previewed_and_saved_without_javascript() {
+    let Some(browser) = &Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[]);
+    let off = json!({ "value": true });
+    browser.devtools("Emulation.setScriptExecutionDisabled", off).await;
+    super::desk::sign_in(browser, &doorkey).await;
+    browser.follow("Settings").await;
+    browser.fill("Company name", "Halden Locks").await;
+    browser.fill("Colour", "#ffb300").await;
+    browser.fill("Support telephone", "613 555 0142").await;
+    let desk = browser.tab().await;
+    browser.press("Preview the Portal").await;
+    let preview = browser.switch_to_newest(std::slice::from_ref(&desk)).await;
+    browser.see("This is a preview.").await;
+    browser.see("Halden Locks Support").await;
+    browser.see("Rather talk to someone? Call 613 555 0142.").await;
+    let off = json!({ "value": false });
+    browser.devtools("Emulation.setScriptExecutionDisabled", off).await;
+    look_at(browser, "desk-settings-preview").await;
+    browser.switch(&desk).await;
+    assert_eq!(browser.value("Company name").await, "Halden Locks", "the form is still there");
+    browser.press("Preview a Mail").await;
+    browser.switch_to_newest(&[desk.clone(), preview]).await;
+    browser.see("Your ticket is resolved").await;
+    browser.switch(&desk).await;
+    browser.press("Save").await;
+    browser.see("Saved. It holds from now on.").await;
+    browser.open(&doorkey.url("/")).await;
+    browser.see("Halden Locks Hub").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_first_visit_is_light() {
     let Some(browser) = Browser::start().await else { return };
     let doorkey = Doorkey::start(&[]);
