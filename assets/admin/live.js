@@ -21,6 +21,8 @@ let shownUpTo = "0";
 /** Whether the page is being asked for, and whether more happened meanwhile. */
 let asking = false;
 let askAgain = false;
+/** Takes the question back when the page is left. @type {AbortController} */
+let question = new AbortController();
 /** Tickets that others changed since the list was shown. @type {Set<string>} */
 const changed = new Set();
 
@@ -39,7 +41,10 @@ export function followNews() {
     if (document.hidden) unseen = setTimeout(closeStream, UNSEEN);
     else openStream(page);
   });
-  addEventListener("pagehide", closeStream);
+  addEventListener("pagehide", () => {
+    closeStream();
+    question.abort();
+  });
   addEventListener("pageshow", (event) => event.persisted && openStream(page));
   sayTyping(page);
 }
@@ -105,8 +110,9 @@ async function askForPage(page) {
   if (asking) return;
   asking = true;
   const begun = performance.now();
+  question = new AbortController();
   try {
-    const answer = await fetch(page.dataset.page ?? "", { headers: { Accept: "text/html", "Doorkey-Live": "1" }, cache: "no-store", redirect: "error" });
+    const answer = await fetch(page.dataset.page ?? "", { signal: question.signal, headers: { Accept: "text/html", "Doorkey-Live": "1" }, cache: "no-store", redirect: "error" });
     const fresh = answer.ok ? find("#main", inert(await answer.text())) : null;
     if (fresh) takeOver(page, fresh);
   } catch {

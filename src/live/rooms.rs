@@ -5,9 +5,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::clock::Millis;
 use crate::domain::presence::{Batch, PRESENT, RENEWED, Seat, WRITING};
+
+/// Who closed their last tab is still there for so long: they may have loaded the page again.
+pub(super) const LINGER: Duration = Duration::from_secs(4);
 
 /// The rooms of this process: one for each ticket that somebody has open.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub struct Rooms {
 struct Guest {
     /// Tabs in which they have it open, here.
     streams: usize,
+    /// Whether they closed the last one, and since when that is known.
+    left: Option<Option<Millis>>,
     /// Until when they are taken to be writing.
     writing_until: Millis,
     /// When the row that says so was written, and what it says of the writing.
@@ -28,10 +34,12 @@ struct Guest {
 }
 
 impl Guest {
-    const NEW: Self = Self { streams: 0, writing_until: Millis(0), told: None };
+    const NEW: Self = Self { streams: 0, left: None, writing_until: Millis(0), told: None };
 
-    fn is_here(&self, now: Millis) -> bool {
-        self.streams > 0 || self.writing_until > now
+    /// Whether they have it open, or had until a moment ago.
+    fn is_in(&self, now: Millis) -> bool {
+        let lingers = |since: Option<Millis>| since.is_none_or(|it| now.since(it) < LINGER);
+        self.streams > 0 || self.left.is_some_and(lingers)
     }
 
     fn is_due(&self, now: Millis) -> bool {
@@ -47,13 +55,17 @@ impl Rooms {
     }
 
     pub(super) fn come(&self, ticket_id: i64, staff_id: i64) {
-        self.lock().entry((ticket_id, staff_id)).or_insert(Guest::NEW).streams += 1;
+        let mut guests = self.lock();
+        let guest = guests.entry((ticket_id, staff_id)).or_insert(Guest::NEW);
+        guest.streams += 1;
+        guest.left = None;
     }
 
     pub(super) fn leave(&self, ticket_id: i64, staff_id: i64) {
         if let Some(guest) = self.lock().get_mut(&(ticket_id, staff_id)) {
             guest.streams = guest.streams.saturating_sub(1);
             if guest.streams == 0 {
+                guest.left = Some(None);
                 guest.writing_until = Millis(0);
             }
         }
@@ -79,7 +91,11 @@ impl Rooms {
     pub fn take_due(&self, now: Millis) -> Batch {
         let mut batch = Batch::of(self.process_id);
         self.lock().retain(|&(ticket_id, staff_id), guest| {
-            if !guest.is_here(now) {
+            if guest.left == Some(None) {
+                guest.left = Some(Some(now));
+            }
+            let is_in = guest.is_in(now);
+            if !is_in && guest.writing_until <= now {
                 if guest.told.is_some() {
                     batch.gone.push((ticket_id, staff_id));
                 }
@@ -87,8 +103,8 @@ impl Rooms {
             }
             if guest.is_due(now) {
                 guest.told = Some((now, guest.writing_until));
-                let Guest { writing_until, streams, .. } = *guest;
-                let until = if streams > 0 { now.plus(PRESENT) } else { writing_until };
+                let writing_until = guest.writing_until;
+                let until = if is_in { now.plus(PRESENT) } else { writing_until };
                 batch.here.push(Seat { ticket_id, staff_id, writing_until, until });
             }
             true

@@ -255,11 +255,18 @@ fn other_processes_are_told_when_it_matters_and_no_more_often() {
     assert_eq!(seats(later(17)), (vec![], vec![]));
     live.rooms.write_again();
     assert_eq!(seats(later(18)), (vec![45], vec![]));
+    // Who loads the page again was never away.
     drop(tabs);
-    assert_eq!(seats(later(19)), (vec![], vec![(7, 1)]));
-    assert_eq!(seats(later(20)), (vec![], vec![]));
+    assert_eq!(seats(later(19)), (vec![45], vec![]), "but is not writing any more");
+    let back = open(&live, staff(1, About::Ticket(7)), 1);
+    assert_eq!(seats(later(24)), (vec![], vec![]));
+    drop(back);
+    assert_eq!(seats(later(25)), (vec![], vec![]));
+    assert_eq!(seats(later(28)), (vec![], vec![]));
+    assert_eq!(seats(later(29)), (vec![], vec![(7, 1)]));
+    assert_eq!(seats(later(30)), (vec![], vec![]));
     // Whose stream is with another process is there for as long as they write.
-    live.rooms.write(7, 2, later(20));
-    assert_eq!(seats(later(20)), (vec![15], vec![]));
-    assert_eq!(seats(later(35)), (vec![], vec![(7, 2)]));
+    live.rooms.write(7, 2, later(30));
+    assert_eq!(seats(later(30)), (vec![15], vec![]));
+    assert_eq!(seats(later(45)), (vec![], vec![(7, 2)]));
 }

@@ -296,3 +296,26 @@ async fn the_end_waits_for_requests_over_http2() {
     }
     timeout(SLACK, &mut server.ended).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_stream_of_events_lives_over_http2_and_ends_with_the_server() {
+    let authority = Authority::new();
+    let limits = Limits { idle: SHORT, connections: 1, ..limits() };
+    let mut server = start(limits, &authority).await;
+    let (client, driver) = http2(&server, &authority).await;
+    let mut ready = client.clone().ready().await.unwrap();
+    let asked = request("GET", "/api/stream").body(()).unwrap();
+    let (answer, _) = ready.send_request(asked, true).unwrap();
+    let mut body = timeout(SLACK, answer).await.unwrap().unwrap().into_body();
+    let first = timeout(SLACK, body.data()).await.unwrap().unwrap().unwrap();
+    assert_eq!(first, "retry: 2000\n\n");
+    let silent = timeout(6 * SHORT, body.data()).await;
+    assert!(silent.is_err(), "it ended: {silent:?}");
+    // The connection takes nobody's place meanwhile, and is good for more.
+    assert_eq!(status(&http1(&server, &authority, "/healthz").await), 200);
+    assert_eq!(ask(&client, request("GET", "/healthz"), b"").await.0, 200);
+    server.stop();
+    assert!(timeout(SLACK, body.data()).await.unwrap().is_none(), "its end");
+    timeout(SLACK, driver).await.expect("it is told to go").unwrap().unwrap();
+    timeout(SLACK, &mut server.ended).await.unwrap().unwrap();
+}

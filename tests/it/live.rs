@@ -433,6 +433,9 @@ async fn colleagues_see_who_is_at_the_same_ticket_and_who_writes() {
     assert!(words(&danas.heard()).contains("is looking at this ticket, too."), "she stopped");
     drop(eves);
     pass(&app).await;
+    assert_eq!(danas.heard(), "", "she may have loaded the page again");
+    app.sleep(4);
+    pass(&app).await;
     assert_eq!(danas.heard(), "event: present\ndata: \n\n", "she closed the page");
     assert_eq!(others(&dana, &ticket).await, "");
 }
@@ -466,11 +469,16 @@ async fn who_is_at_a_ticket_is_known_in_every_process_and_lapses_with_one_that_i
     assert_eq!(app.number("SELECT count(*) FROM presences").await, 3);
     assert_eq!(others(&dana, &ticket).await, "Eve is looking at this ticket, too.");
     drop(too);
-    pass(&app).await;
+    for _ in 0..2 {
+        pass(&app).await;
+        app.sleep(5);
+    }
+    jobs::live::tend(&process).await.unwrap();
+    assert_eq!(app.number("SELECT count(*) FROM presences").await, 2);
     assert_eq!(danas.heard(), "");
     // Killed: nobody says that she went.
     std::mem::forget(here);
-    app.sleep(44);
+    app.sleep(34);
     pass(&app).await;
     assert_eq!(others(&dana, &ticket).await, "Eve is looking at this ticket, too.");
     app.sleep(1);

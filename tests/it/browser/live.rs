@@ -116,7 +116,7 @@ async fn two_technicians_on_one_ticket_see_each_other_and_overwrite_nothing() {
     other.see("Dana Reyes is looking at this ticket, too.").await;
     other.fill("How was it resolved?", "I went there and changed the battery.").await;
     browser.see("Eve Adams is writing here.").await;
-    browser.picture("desk-ticket-with-a-colleague").await;
+    super::looks::look_at(browser, "desk-ticket-with-a-colleague").await;
     browser.fill("Note", "Battery ordered.").await;
     other.see("Dana Reyes is writing here.").await;
     browser.press("Add Internal Note").await;
@@ -167,13 +167,13 @@ async fn the_list_and_the_dashboard_follow() {
     browser.find("button", "1 ticket changed: show").await;
     said(browser, "1 ticket changed.").await;
     assert_eq!(browser.evaluate(order).await, json!([third, second, first]));
+    super::looks::look_at(browser, "desk-tickets-live").await;
     let fourth = program.open_ticket(ANA, "The bell is silent", "Since nine.").await;
     browser.press("2 tickets changed: show").await;
     assert_eq!(browser.evaluate(order).await, json!([fourth, first, third, second]));
     let chosen =
         "return Array.from(document.querySelectorAll('.pick input:checked'), (it) => it.value)";
     assert_eq!(browser.evaluate(chosen).await, json!([second]));
-    browser.picture("desk-tickets-live").await;
     browser.assert_quiet().await;
 }
 
