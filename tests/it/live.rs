@@ -522,3 +522,22 @@ async fn presence_is_written_when_it_changes_and_each_quarter_of_a_minute() {
     pass(&app).await;
     assert_eq!(app.number(until).await, first + 15_000);
 }
+
+#[tokio::test]
+async fn a_page_knows_the_address_to_ask_for_itself() {
+    let (_app, dana, ticket) = set_up().await;
+    let own = |page: String| {
+        let address = page.split("data-page=\"").nth(1).expect("a page that listens");
+        address.split('"').next().unwrap().to_owned()
+    };
+    let path = format!("/admin/tickets/{}", ticket.reference);
+    for address in ["/admin", "/admin/tickets", "/admin/tickets?status=open", &path] {
+        let page = dana.get(address).await.expect(200).text();
+        assert_eq!(own(page), address);
+    }
+    // The answer to a form stands at another address.
+    let reference = ticket.reference.as_str();
+    let several = [("ticket", reference), ("priority", "high"), ("list", "status=open")];
+    let page = dana.form("/admin/tickets/several", &several).await.expect(200).text();
+    assert_eq!(own(page), "/admin/tickets?status=open");
+}

@@ -450,6 +450,8 @@ async fn pages_stand_open(app: &TestApp) {
     desk.get(&format!("/admin/tickets/{}", ticket.reference)).await.expect(200);
     drop(listening);
     jobs::live::tend(app).await.unwrap();
+    app.sleep(5);
+    jobs::live::tend(app).await.unwrap();
 }
 
 async fn events_are_told(app: &TestApp) {

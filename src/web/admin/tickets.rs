@@ -168,6 +168,11 @@ struct Row<'a> {
 }
 
 impl Tickets<'_> {
+    /// The address of this list, wherever the page stands: it is also the answer to a form.
+    fn own_address(&self) -> String {
+        address(LIST, &self.asked.here())
+    }
+
     fn ways(&self) -> Vec<Way<'_>> {
         let own = self.views.iter().map(|view| (view.name.as_str(), view.query.as_str()));
         let all = VIEWS.into_iter().chain(own);

@@ -174,6 +174,11 @@ async fn the_list_and_the_dashboard_follow() {
     let chosen =
         "return Array.from(document.querySelectorAll('.pick input:checked'), (it) => it.value)";
     assert_eq!(browser.evaluate(chosen).await, json!([second]));
+    // A list that is filtered asks for itself as it is.
+    browser.open(&doorkey.url("/admin/tickets?status=open&q=dark")).await;
+    program.set_status(&second, "in_progress").await;
+    browser.press("1 ticket changed: show").await;
+    browser.see("Nothing found").await;
     browser.assert_quiet().await;
 }
 
