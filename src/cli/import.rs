@@ -205,12 +205,14 @@ impl<'a> Import<'a> {
     /// What follows the last line may be missing, and of the ticket it is about as well.
     fn cut_off(&mut self) -> CliError {
         self.progress.clear();
-        let done = match self.tally.tickets + self.tally.customers + self.tally.staff {
+        let (customers, tickets) = (self.tally.customers, self.tally.tickets);
+        let done = match customers + tickets + self.tally.staff {
             _ if self.args.dry_run => "Nothing was changed".to_owned(),
             0 => "Nothing was imported".to_owned(),
             _ => format!(
-                "{} imported before and stays; the whole file goes on from there",
-                count_that(self.tally.tickets, "ticket", ["was", "were"])
+                "What came long before its end was imported ({}, {}); the whole file goes on from there",
+                count(customers, "customer"),
+                count(tickets, "ticket")
             ),
         };
         let name = match self.args.file.as_path() {

@@ -31,6 +31,11 @@ impl Target {
             let text = format!("FILE: {} is a folder; name the file to write", path.display());
             return Err(CliError::Usage(text));
         }
+        // A device or a pipe would be replaced by a file of its name.
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            let text = format!("FILE: {} is no ordinary file; name another", path.display());
+            return Err(CliError::Usage(text));
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new(".")).to_owned();
         if db::sqlite_file(database).is_some_and(|file| belongs_to(&path, &folder, file)) {
@@ -159,6 +164,8 @@ mod tests {
                 place.display()
             )
         );
+        let said = refused(Path::new("/dev/null"), true, Path::new("x"));
+        assert_eq!(said, "FILE: /dev/null is no ordinary file; name another");
         for named in [".", "..", "/"] {
             let said = refused(Path::new(named), true, Path::new("x"));
             assert_eq!(said, format!("FILE: {named} is a folder; name the file to write"));

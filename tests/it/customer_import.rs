@@ -1,6 +1,7 @@
 //! `doorkey customer import`: what a person or a script gets for a file of customers.
 
-use std::process::Output;
+use std::io::Write as _;
+use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -61,6 +62,18 @@ fn customers_are_added_once_and_known_ones_stay_as_they_are() {
     );
     let ana = desk.disable("ana@b.example");
     assert_eq!([&ana["name"], &ana["company"], &ana["phone"]], ["Ana Costa", "", ""]);
+}
+
+#[test]
+fn a_table_comes_through_a_pipe_as_well() {
+    let desk = Desk::new();
+    let mut command = desk.doorkey.command();
+    command.args(["customer", "import", "-", "--json"]).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"email\nana@b.example\nben@b.example\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((answer, output.status.code()), (report(false, 2, 0), Some(0)));
 }
 
 const MIXED: &str = "email,name\n\
