@@ -214,6 +214,45 @@ CREATE TABLE ticket_moves (
   PRIMARY KEY (customer_id, ticket_id, entry_id)
 );
 
+-- People who are to be forgotten, and how far that is: see src/domain/erasures.rs.
+-- clustered
+CREATE TABLE erasures (
+  customer_id BIGINT PRIMARY KEY REFERENCES customers (id),
+  step TEXT NOT NULL CHECK (step IN ('tickets', 'moves', 'mails', 'links', 'events')),
+  place BIGINT NOT NULL,                    -- the last ticket or event that is done
+  asked_at BIGINT NOT NULL,
+  ended_at BIGINT
+);
+CREATE INDEX erasures_under_way ON erasures (customer_id) WHERE ended_at IS NULL;
+
+-- Tables of customers that were uploaded: what was found in each, and how far it is taken.
+CREATE TABLE customer_uploads (
+  id BIGINT PRIMARY KEY,
+  staff_id BIGINT NOT NULL REFERENCES staff (id),
+  file_name TEXT NOT NULL CHECK (length(file_name) <= 200),
+  state TEXT NOT NULL CHECK (state IN ('seen', 'confirmed', 'done')),
+  good BIGINT NOT NULL,                     -- customers that can be taken
+  fresh BIGINT NOT NULL,                    -- of them nobody's when it was looked through
+  bad_lines BIGINT NOT NULL,
+  bad TEXT NOT NULL,                        -- JSON: the first mistakes, as line, column and why
+  added BIGINT NOT NULL,                    -- so far
+  existing BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  ended_at BIGINT
+);
+CREATE INDEX customer_uploads_by_expiry ON customer_uploads (expires_at);
+CREATE INDEX customer_uploads_unfinished ON customer_uploads (id) WHERE ended_at IS NULL;
+
+-- What is still to be taken of them, some customers a row.
+-- clustered
+CREATE TABLE customer_upload_parts (
+  upload_id BIGINT NOT NULL REFERENCES customer_uploads (id),
+  number BIGINT NOT NULL,
+  customers TEXT NOT NULL,                  -- JSON
+  PRIMARY KEY (upload_id, number)
+);
+
 -- The words of a ticket, of all that was written on it, internal notes included, and of what its customer
 -- is found by: for staff alone. Each once, in order, between spaces. The engine's own full-text index
 -- stands on it: see 0002_search and docs/decisions/0017-full-text-search.md.
@@ -503,3 +542,4 @@ CREATE TABLE imports (
   version BIGINT,                           -- others mean that it was worked on here
   PRIMARY KEY (source, kind, source_id)
 );
+CREATE INDEX imports_of_row ON imports (kind, row_id);

@@ -11,9 +11,9 @@ use super::progress::{Progress, thousands};
 use super::{CliError, database, output};
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::customer_import::{self, BATCH, Counts, Importer};
+use crate::domain::Actor;
+use crate::domain::customer_import::{self, BATCH, Checked, Counts, check};
 use crate::domain::customers::NewCustomer;
-use crate::domain::table::{Record, Table};
 use crate::error::{Error, LineError};
 
 /// The largest file, in bytes: it is read whole.
@@ -26,7 +26,9 @@ const LARGEST: u64 = 256 * 1024 * 1024;
 /// is a customer already is left as it is. If a line is bad, nothing is changed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  doorkey customer import customers.csv --dry-run\n\n\
-    Bad lines are named on standard output and the exit code is 1.")]
+    Bad lines are named on standard output and the exit code is 1.\n\n\
+    From another program, over standard input:\n  \
+    export-customers | doorkey customer import - --skip-bad")]
 pub struct Args {
     /// The CSV file; - is standard input
     #[arg(value_name = "FILE.csv")]
@@ -49,13 +51,6 @@ struct Report {
     /// Addresses that are customers already.
     existing: u64,
     /// Every mistake.
-    bad: Vec<LineError>,
-}
-
-/// The lines of a file, sorted.
-#[derive(Default)]
-struct Checked {
-    good: Vec<NewCustomer>,
     bad: Vec<LineError>,
 }
 
@@ -107,23 +102,6 @@ fn read(args: &Args) -> Result<Vec<u8>, CliError> {
     Ok(bytes)
 }
 
-fn check(bytes: &[u8]) -> Result<Checked, Vec<LineError>> {
-    let one = |error| vec![error];
-    let mut table = Table::new(bytes).map_err(one)?;
-    let header = table.next().transpose().map_err(one)?;
-    let header = header.unwrap_or(Record { line: 1, cells: Vec::new() });
-    let mut importer = Importer::new(&header)?;
-    let mut checked = Checked::default();
-    for record in table {
-        match record.map_err(one).and_then(|record| importer.check(&record)) {
-            Ok(Some(customer)) => checked.good.push(customer),
-            Ok(None) => {}
-            Err(bad) => checked.bad.extend(bad),
-        }
-    }
-    Ok(checked)
-}
-
 /// Batch by batch, each in a transaction of its own.
 async fn work_in(
     app: &App,
@@ -139,7 +117,9 @@ async fn work_in(
         let done: Result<Counts, Error> = if dry_run {
             app.db.scan(move |tx| customer_import::foresee(tx, &all[range.clone()])).await
         } else {
-            app.db.write(move |tx| customer_import::add(tx, &all[range.clone()], now)).await
+            app.db
+                .write(move |tx| customer_import::add(tx, &Actor::System, &all[range.clone()], now))
+                .await
         };
         counts.add(done.map_err(|error| stopped(&error, dry_run, counts))?);
         let so_far = counts.added + counts.existing;

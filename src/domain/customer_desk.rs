@@ -8,11 +8,12 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::customers::{self, Customer, CustomerChange};
 use crate::domain::email::Email;
+use crate::domain::erasures::Erasure;
 use crate::domain::links::CustomerLink;
 use crate::domain::outbox::TicketMail;
 use crate::domain::page::{self, Page};
 use crate::domain::tickets::{self, Counts, DeskQuery, Outcome, Ticket};
-use crate::domain::{Actor, text};
+use crate::domain::{Actor, erasures, text};
 use crate::error::Error;
 use crate::{ids, store};
 
@@ -106,6 +107,8 @@ pub struct Dossier {
     pub links: Page<CustomerLink>,
     /// Mails to them, the newest first.
     pub mails: Page<TicketMail>,
+    /// How far they are erased, if that was asked for.
+    pub erasure: Option<Erasure>,
 }
 
 /// Everything about a customer.
@@ -121,6 +124,7 @@ pub fn look(tx: &mut Tx<'_>, id: i64, places: &Places) -> Result<Dossier, Error>
     let mails = store::outbox_desk::of_customer(tx, id, before, SHOWN + 1)?;
     Ok(Dossier {
         counts: store::tickets::counts(tx, id)?,
+        erasure: erasures::find(tx, id)?,
         tickets,
         links: Page::cut(links, SHOWN, |it| vec![it.link.id], |it| it),
         mails: Page::cut(mails, SHOWN, |it| vec![it.mail.id], |it| it),

@@ -8,10 +8,11 @@ use std::collections::HashMap;
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::Actor;
 use crate::domain::customers::{self, NewCustomer};
 use crate::domain::email::Email;
 use crate::domain::events;
-use crate::domain::table::Record;
+use crate::domain::table::{Record, Table};
 use crate::domain::text;
 use crate::error::{Error, FieldCode, FieldError, LineError};
 use crate::store;
@@ -161,6 +162,36 @@ fn unknown(heading: &str, number: usize) -> FieldError {
     FieldError::new(heading, FieldCode::UnknownField, message)
 }
 
+/// The lines of a file, sorted.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// Those that can be taken.
+    pub good: Vec<NewCustomer>,
+    /// What is wrong with the others.
+    pub bad: Vec<LineError>,
+}
+
+/// Looks through a file.
+///
+/// # Errors
+/// What is wrong with its header, or its encoding as a whole: without these no line means anything.
+pub fn check(bytes: &[u8]) -> Result<Checked, Vec<LineError>> {
+    let one = |error| vec![error];
+    let mut table = Table::new(bytes).map_err(one)?;
+    let header = table.next().transpose().map_err(one)?;
+    let header = header.unwrap_or(Record { line: 1, cells: Vec::new() });
+    let mut importer = Importer::new(&header)?;
+    let mut checked = Checked::default();
+    for record in table {
+        match record.map_err(one).and_then(|record| importer.check(&record)) {
+            Ok(Some(customer)) => checked.good.push(customer),
+            Ok(None) => {}
+            Err(bad) => checked.bad.extend(bad),
+        }
+    }
+    Ok(checked)
+}
+
 /// What came of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -186,7 +217,12 @@ impl Counts {
 
 /// Adds those who are not customers yet. Nobody is mailed; programs are told of each, as of any
 /// other new customer.
-pub fn add(tx: &mut Tx<'_>, batch: &[NewCustomer], now: Millis) -> Result<Counts, Error> {
+pub fn add(
+    tx: &mut Tx<'_>,
+    _actor: &Actor,
+    batch: &[NewCustomer],
+    now: Millis,
+) -> Result<Counts, Error> {
     let mut counts = Counts::default();
     for new in batch {
         let customer = customers::row(new, now);

@@ -41,11 +41,13 @@ pub enum EventKind {
     CustomerCreated,
     /// Something about a customer changed.
     CustomerChanged,
+    /// A customer was erased: whoever keeps a copy of what they were told should forget it, too.
+    CustomerErased,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::TicketCreated,
         Self::TicketStatusChanged,
         Self::TicketResolved,
@@ -55,6 +57,7 @@ impl EventKind {
         Self::TicketChanged,
         Self::CustomerCreated,
         Self::CustomerChanged,
+        Self::CustomerErased,
     ];
 
     /// The word for it in the API and the database.
@@ -69,6 +72,7 @@ impl EventKind {
             Self::TicketChanged => "ticket.changed",
             Self::CustomerCreated => "customer.created",
             Self::CustomerChanged => "customer.changed",
+            Self::CustomerErased => "customer.erased",
         }
     }
 
@@ -235,6 +239,17 @@ pub(in crate::domain) fn customer_changed(
         ..of_customer(customer, EventKind::CustomerChanged, now)
     };
     Ok(store::events::insert(tx, &event)?)
+}
+
+/// A customer was erased.
+pub(in crate::domain) fn customer_erased(
+    tx: &mut Tx<'_>,
+    customer: &Customer,
+    actor: &Actor,
+    now: Millis,
+) -> Result<(), Error> {
+    let event = of_customer(customer, EventKind::CustomerErased, now);
+    Ok(store::events::insert(tx, &NewEvent { author: actor.name(), ..event })?)
 }
 
 fn of_customer(customer: &Customer, kind: EventKind, now: Millis) -> NewEvent {

@@ -27,9 +27,11 @@ impl Record {
     }
 }
 
-/// The records of a table, the header first. Ends after its first error.
+/// The records of a table, the header first. A record that is not UTF-8 is an error, and the next one
+/// follows; after an error of any other kind nothing more can be told.
 pub struct Table<'a> {
     reader: csv::Reader<Chain<&'a [u8], &'static [u8]>>,
+    bytes: &'a [u8],
     /// What has not been counted yet, where it begins, and the line that is there.
     rest: &'a [u8],
     start: usize,
@@ -41,32 +43,54 @@ impl<'a> Table<'a> {
     /// Reads what a file holds. The delimiter is what stands in its first line.
     ///
     /// # Errors
-    /// [`LineError`] naming the byte where it stops being UTF-8.
+    /// [`LineError`] for what is UTF-16: not a line of it could be read.
     pub fn new(bytes: &'a [u8]) -> Result<Self, LineError> {
+        if matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]) {
+            return Err(not_utf8(1, 1, " It looks like UTF-16."));
+        }
         let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
-        check_encoding(bytes)?;
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .delimiter(delimiter(bytes))
             .from_reader(bytes.chain(END));
-        Ok(Self { reader, rest: bytes, start: 0, line: 1, over: false })
+        Ok(Self { reader, bytes, rest: bytes, start: 0, line: 1, over: false })
     }
 
-    fn read(&mut self) -> Result<Option<Record>, LineError> {
-        let mut cells = csv::StringRecord::new();
-        let more = self.reader.read_record(&mut cells);
+    fn read(&mut self) -> Result<Option<Record>, Wrong> {
+        let mut cells = csv::ByteRecord::new();
+        let more = self.reader.read_byte_record(&mut cells);
         let line = self.line_at(cells.position().map_or(0, csv::Position::byte));
+        let end = |message: &str| Wrong::End(LineError::new(line, FieldCode::Malformed, message));
         match more {
-            Ok(true) if cells.get(0) == Some("\u{1}") => Ok(None),
-            Ok(true) if cells.iter().next_back().is_some_and(|cell| cell.ends_with("\n\u{1}")) => {
-                let message = "A quotation mark that opens on this line is never closed.";
-                Err(LineError::new(line, FieldCode::Malformed, message))
+            Ok(true) if cells.get(0) == Some(b"\x01") => Ok(None),
+            Ok(true) if cells.iter().next_back().is_some_and(|cell| cell.ends_with(END)) => {
+                Err(end("A quotation mark that opens on this line is never closed."))
             }
-            Ok(true) => Ok(Some(Record { line, cells: cells.iter().map(str::to_owned).collect() })),
+            Ok(true) => match csv::StringRecord::from_byte_record(cells) {
+                Ok(cells) => {
+                    Ok(Some(Record { line, cells: cells.iter().map(str::to_owned).collect() }))
+                }
+                Err(_) => Err(Wrong::Record(self.undecodable())),
+            },
             Ok(false) => Ok(None),
-            Err(error) => Err(LineError::new(line, FieldCode::Malformed, error.to_string())),
+            Err(error) => Err(end(&error.to_string())),
         }
+    }
+
+    /// What is wrong with the record that was read last and is not UTF-8: where that begins.
+    fn undecodable(&self) -> LineError {
+        let end = usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX);
+        let raw = self.bytes.get(self.start..end.min(self.bytes.len())).unwrap_or_default();
+        let good = match std::str::from_utf8(raw) {
+            Ok(_) => raw,
+            Err(error) => &raw[..error.valid_up_to()],
+        };
+        let breaks = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        let text = String::from_utf8_lossy(good).replace("\r\n", "\n");
+        let line = self.line + text.chars().filter(|it| matches!(it, '\n' | '\r')).count() as u64;
+        let column = good.iter().rev().take_while(|byte| !breaks(byte)).count() + 1;
+        not_utf8(line, column, "")
     }
 
     /// The line on which the record begins that is read from `byte` on, past the line breaks
@@ -95,10 +119,21 @@ impl Iterator for Table<'_> {
         if self.over {
             return None;
         }
-        let read = self.read().transpose();
-        self.over = !matches!(read, Some(Ok(_)));
-        read
+        let read = self.read();
+        self.over = matches!(read, Ok(None) | Err(Wrong::End(_)));
+        match read {
+            Ok(record) => record.map(Ok),
+            Err(Wrong::Record(error) | Wrong::End(error)) => Some(Err(error)),
+        }
     }
+}
+
+/// What is wrong with a record.
+enum Wrong {
+    /// It cannot be read; those after it can.
+    Record(LineError),
+    /// Where it ends cannot be told.
+    End(LineError),
 }
 
 /// A semicolon where the language of the spreadsheet has the comma in its numbers.
@@ -108,20 +143,12 @@ fn delimiter(bytes: &[u8]) -> u8 {
     if count(b';') > count(b',') { b';' } else { b',' }
 }
 
-fn check_encoding(bytes: &[u8]) -> Result<(), LineError> {
-    let Err(error) = std::str::from_utf8(bytes) else { return Ok(()) };
-    let good = &bytes[..error.valid_up_to()];
-    let line = good.iter().filter(|&&byte| byte == b'\n').count() + 1;
-    let column = good.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
-    let looks = match bytes {
-        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => " It looks like UTF-16.",
-        _ => "",
-    };
+fn not_utf8(line: u64, column: usize, looks: &str) -> LineError {
     let message = format!(
         "Byte {column} of this line is not UTF-8.{looks} \
          Save the file again as UTF-8; spreadsheets call it “CSV UTF-8”."
     );
-    Err(LineError::new(u64::try_from(line).unwrap_or(u64::MAX), FieldCode::Malformed, message))
+    LineError::new(line, FieldCode::Malformed, message)
 }
 
 #[cfg(test)]
@@ -130,6 +157,7 @@ mod tests {
 
     use super::*;
 
+    /// The records, or the first error.
     fn read(bytes: &[u8]) -> Result<Vec<Record>, LineError> {
         Table::new(bytes)?.collect()
     }
@@ -183,13 +211,38 @@ mod tests {
         assert!(error.starts_with("line 1: Byte 1 ") && error.contains("UTF-16"), "{error}");
     }
 
+    #[test]
+    fn every_line_that_is_not_utf8_is_named_and_the_others_are_read() {
+        let bytes = b"email,name,notes\na@b.example,Jos\xE9,x\nb@b.example,Bo,\"one\ntwo \xFF\"\n\
+            c@b.example,Cy,z\n\xE9@b.example,,\n";
+        for newline in ["\n", "\r\n", "\r"] {
+            let text: Vec<u8> = bytes
+                .iter()
+                .flat_map(
+                    |byte| if *byte == b'\n' { newline.as_bytes().to_vec() } else { vec![*byte] },
+                )
+                .collect();
+            let all: Vec<_> = Table::new(&text).expect("a table").collect();
+            let good: Vec<u64> = all.iter().flatten().map(|record| record.line).collect();
+            assert_eq!(good, [1, 5], "{newline:?}");
+            let bad: Vec<String> =
+                all.iter().filter_map(|it| it.as_ref().err()).map(ToString::to_string).collect();
+            let begins = ["line 2: Byte 16 of", "line 4: Byte 5 of", "line 6: Byte 1 of"];
+            assert_eq!(bad.len(), begins.len(), "{bad:?}");
+            for (error, begin) in bad.iter().zip(begins) {
+                assert!(error.starts_with(begin), "{newline:?}: {error}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
-        fn any_bytes_end_in_records_or_one_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_end_in_records_and_errors_in_their_order(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             if let Ok(table) = Table::new(&bytes) {
-                let all: Vec<_> = table.collect();
-                let wrong = all.iter().position(Result::is_err);
-                prop_assert!(wrong.is_none_or(|at| at + 1 == all.len()));
+                let lines: Vec<u64> =
+                    table.map(|read| read.map_or_else(|error| error.line, |record| record.line)).collect();
+                prop_assert!(lines.is_sorted(), "{lines:?}");
+                prop_assert!(lines.len() <= bytes.len() + 1);
             }
         }
 

@@ -3,7 +3,9 @@
 //! Every job can be killed at any moment and run by several processes at once: what it has not
 //! committed is done again, by itself or by another.
 
+pub mod customer_uploads;
 pub mod deliver;
+pub mod erasures;
 pub mod events;
 pub mod live;
 pub mod requests;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{deliver, events, live, repeat, requests, search, tidy, uses, webhooks};
+use super::{
+    customer_uploads, deliver, erasures, events, live, repeat, requests, search, tidy, uses, webhooks,
+};
 use crate::app::App;
 
 /// Mails handed over at the same time, beside the one that is kept free for sign-in mails.
@@ -40,6 +42,8 @@ pub fn spawn_all(app: &Arc<App>, stopped: &watch::Receiver<bool>, tasks: &mut Jo
     }
     every!("openings", Duration::from_secs(1), |app| async move { uses::write(&app).await });
     every!("names", Duration::from_secs(1), |app| async move { search::follow_names(&app).await });
+    every!("uploads", soon, |app| async move { customer_uploads::work(&app).await });
+    every!("erasures", Duration::from_secs(1), |app| async move { erasures::work(&app).await });
     every!("closing", minutes(1), |app| async move { tidy::close(&app).await });
     every!("forgetting", minutes(10), |app| async move { tidy::forget(&app).await });
 }

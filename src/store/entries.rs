@@ -86,6 +86,21 @@ pub fn written_last(tx: &mut Tx<'_>, ticket_id: i64, limit: i64) -> Result<Vec<E
     )
 }
 
+/// Entries after `after` that a customer may see, oldest first. A program's name stays with staff.
+pub fn public_after(
+    tx: &mut Tx<'_>,
+    ticket_id: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, DbError> {
+    tx.rows(
+        "SELECT id, kind, is_public, at, by_kind, \
+           CASE WHEN by_kind = 'program' THEN NULL ELSE author END, body, from_status, to_status \
+         FROM entries WHERE ticket_id = $1 AND is_public AND id > $2 ORDER BY id LIMIT $3",
+        params![ticket_id, after, limit],
+    )
+}
+
 /// All entries after `after`, oldest first: for staff and programs.
 pub fn all_after(
     tx: &mut Tx<'_>,

@@ -64,3 +64,27 @@ pub fn insert(
     )?;
     Ok(())
 }
+
+/// Tickets after `ticket_id` that a customer gave away or got, with their references.
+pub fn of_customer(
+    tx: &mut Tx<'_>,
+    customer_id: i64,
+    ticket_id: i64,
+    limit: i64,
+) -> Result<Vec<(i64, String)>, DbError> {
+    tx.rows(
+        "SELECT DISTINCT m.ticket_id, t.reference FROM ticket_moves m \
+         JOIN tickets t ON t.id = m.ticket_id WHERE m.customer_id = $1 AND m.ticket_id > $2 \
+         ORDER BY m.ticket_id LIMIT $3",
+        params![customer_id, ticket_id, limit],
+    )
+}
+
+/// The entries of a ticket that tell of a customer's moves.
+pub fn entries(tx: &mut Tx<'_>, customer_id: i64, ticket_id: i64) -> Result<Vec<i64>, DbError> {
+    tx.rows(
+        "SELECT entry_id FROM ticket_moves WHERE customer_id = $1 AND ticket_id = $2 \
+         ORDER BY entry_id",
+        params![customer_id, ticket_id],
+    )
+}

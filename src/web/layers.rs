@@ -19,7 +19,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Limited};
 use ipnet::IpNet;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -29,6 +29,7 @@ use super::ctx::{NetworkKey, RequestId, Shared};
 use super::hub::ErrorPage;
 use super::problem::{Problem, ROOM_RETRY};
 use super::server::Limits;
+use super::upload;
 use crate::cause::caused_by;
 use crate::{ids, metrics};
 
@@ -152,17 +153,25 @@ impl Layers {
         if request.headers().len() > self.limits.headers || is_too_long(&request) {
             return Problem::too_many_headers().into_response();
         }
-        let request = match timeout(self.limits.body, self.read(request)).await {
-            Ok(Ok(request)) => request,
-            Ok(Err(problem)) => return problem.into_response(),
-            Err(_) => return close(Problem::too_slow().into_response()),
+        // A file is read by its handler, once it is known who sends it.
+        let is_upload = upload::is_upload(request.method(), request.uri().path());
+        let (request, time) = if is_upload {
+            let most = upload::READ_ANYWAY;
+            let request = request.map(|body| Body::new(Limited::new(body, most)));
+            (request, self.limits.body + self.limits.answer)
+        } else {
+            match timeout(self.limits.body, self.read(request)).await {
+                Ok(Ok(request)) => (request, self.limits.answer),
+                Ok(Err(problem)) => return problem.into_response(),
+                Err(_) => return close(Problem::too_slow().into_response()),
+            }
         };
         let _room = match self.room.try_acquire() {
             Ok(room) => Some(room),
             Err(_) if ALWAYS.contains(&request.uri().path()) => None,
             Err(_) => return Problem::unavailable(ROOM_RETRY).into_response(),
         };
-        match timeout(self.limits.answer, unpanicked(next.run(request))).await {
+        match timeout(time, unpanicked(next.run(request))).await {
             Ok(response) => response,
             Err(_) => Problem::unavailable(ROOM_RETRY).into_response(),
         }

@@ -25,6 +25,7 @@ pub mod server;
 pub mod site;
 pub mod streams;
 mod strict_json;
+mod upload;
 mod wire;
 
 use std::sync::Arc;

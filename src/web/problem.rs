@@ -162,6 +162,12 @@ impl Problem {
         Self::new(Code::UnsupportedMediaType, detail)
     }
 
+    /// What was sent is no form with a file.
+    pub fn unsupported_upload() -> Self {
+        let detail = "Send the file as multipart/form-data.";
+        Self::new(Code::UnsupportedMediaType, detail)
+    }
+
     /// An admin who needs a passkey came in without one.
     pub fn passkey_required() -> Self {
         let detail = "Admins need a passkey here. Sign in with it, or add your first one.";

@@ -119,7 +119,7 @@ fn a_file_that_is_no_table_of_customers_is_refused_with_the_reason() {
         (&b""[..], "line 1, email: There is no column of this name"),
         (GOOD.as_bytes(), "line 1, E-Mail: The column \"E-Mail\" is not known. The first line"),
         (b"email,fax\na@b.example,1\n", "line 1, fax: The column \"fax\" is not known."),
-        (b"email\na@b.example\nb\xE9@b.example\n", "line 3: Byte 2 of this line is not UTF-8."),
+        (b"em\xE9ail\na@b.example\n", "line 1: Byte 3 of this line is not UTF-8."),
         (b"\xFF\xFEe\0m\0", "It looks like UTF-16."),
     ] {
         for flags in [&["--skip-bad"][..], &["--dry-run"], &[]] {
@@ -133,4 +133,37 @@ fn a_file_that_is_no_table_of_customers_is_refused_with_the_reason() {
     let errors = String::from_utf8_lossy(&missing.stderr);
     assert!(errors.contains("doorkey: nowhere.csv: No such file"), "{errors}");
     assert_eq!(missing.status.code(), Some(1));
+}
+
+#[test]
+fn a_dry_run_names_every_line_that_is_not_utf8_and_counts_the_good_ones() {
+    let desk = Desk::new();
+    let file =
+        b"email,name\na@b.example,Jos\xE9\nb@b.example,Bo\n\xFFc@b.example,Cy\nd@b.example,D\n";
+    let (answer, code) = desk.ask(file, &["--dry-run"]);
+    assert_eq!((&answer["added"], code), (&json!(2), Some(1)));
+    let lines: Vec<u64> =
+        answer["bad"].as_array().unwrap().iter().map(|bad| bad["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [2, 4]);
+    assert!(answer["bad"][0]["message"].as_str().unwrap().starts_with("Byte 16 of this line"));
+    let (answer, code) = desk.ask(file, &[]);
+    assert_eq!((&answer["added"], code), (&json!(0), Some(1)), "one bad line holds all back");
+    let (answer, code) = desk.ask(file, &["--skip-bad"]);
+    assert_eq!((&answer["added"], code), (&json!(2), Some(0)));
+}
+
+#[test]
+fn a_minus_reads_standard_input() {
+    let desk = Desk::new();
+    let mut command = desk.doorkey.command();
+    command.args(["customer", "import", "-", "--json"]);
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, b"email\nana@b.example\n").unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer, report(false, 1, 0));
 }

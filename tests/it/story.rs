@@ -18,8 +18,8 @@ use doorkey::domain::tickets::{self, Change, DeskQuery, ListFilter, NewTicket, S
 use doorkey::domain::transfer::{self, Assembler};
 use doorkey::domain::webhooks::{self, NewWebhook, WebhookChange};
 use doorkey::domain::{
-    Actor, answers, api_keys, backups, codes, customers, dashboard, events, health, mails,
-    saved_views,
+    Actor, answers, api_keys, backups, codes, customer_import, customer_uploads, customers, dashboard,
+    erasures, events, health, mails, person, saved_views,
 };
 use doorkey::error::Error;
 use doorkey::ids::{self, Reference, Token};
@@ -44,6 +44,8 @@ async fn one_story_runs_every_statement_of_the_store() {
     everything_moves(&app).await;
     mail_goes_wrong(&app).await;
     a_ticket_moves(&app).await;
+    a_table_is_uploaded(&app).await;
+    somebody_is_forgotten(&app).await;
     links_end(&app).await;
     events_are_told(&app).await;
     the_company_changes(&app).await;
@@ -416,6 +418,56 @@ async fn a_ticket_moves(app: &TestApp) {
     .await
     .unwrap();
     assert_eq!(app.see(&ticket.reference).await.customer.email, email(ALICE));
+}
+
+async fn a_table_is_uploaded(app: &TestApp) {
+    let staff = app.number("SELECT min(id) FROM staff").await;
+    let add = move |tx: &mut doorkey::db::Tx<'_>, now| {
+        let table = b"email\nerased@example.com\nfrank@example.com\n";
+        let checked = customer_import::check(table).expect("a table");
+        let fresh = customer_import::foresee(tx, &checked.good)?.added;
+        customer_uploads::add(tx, staff, "people.csv", (&checked, fresh), now)
+    };
+    let uploads =
+        app.act(move |tx, _, now| Ok([add(tx, now)?, add(tx, now)?, add(tx, now)?])).await;
+    let [taken, thrown, _waits] = uploads.unwrap();
+    app.act(move |tx, _, _| customer_uploads::discard(tx, thrown)).await.unwrap();
+    app.act(move |tx, _, now| customer_uploads::confirm(tx, staff, taken, now)).await.unwrap();
+    while jobs::customer_uploads::work(app).await.unwrap() {}
+    let now = app.now();
+    let done: Result<_, Error> =
+        app.db.read(move |tx| customer_uploads::find(tx, taken, now)).await;
+    assert_eq!(done.unwrap().taken(), 2);
+}
+
+async fn somebody_is_forgotten(app: &TestApp) {
+    let address = "erased@example.com";
+    let client = app.customer(address).await;
+    let ticket = app.create(app.new_ticket(address, "Mine")).await.unwrap();
+    app.reply(&client, &ticket.reference, "Hello.").await.unwrap();
+    let seen = tickets::Seen::of(&app.see(&ticket.reference).await);
+    let reference = ticket.reference.clone();
+    app.act(move |tx, _, now| {
+        tickets::give(tx, &somebody(), &reference, (&email(ALICE), true), seen, now)
+    })
+    .await
+    .unwrap();
+    app.create(app.new_ticket(address, "Mine as well")).await.unwrap();
+    let id = app.customer_row(address).await.id;
+    let now = app.now();
+    let told = app.act(move |tx, _, now| person::ask(tx, &somebody(), id, now)).await.unwrap();
+    assert_eq!(told.id, id);
+    for internal in [false, true] {
+        let copied: Result<(), Error> =
+            app.db.survey(move |tx| person::export(tx, id, internal, now, &mut |_| Ok(()))).await;
+        copied.unwrap();
+    }
+    app.act(move |tx, _, now| erasures::begin(tx, &somebody(), id, &email(address), now))
+        .await
+        .unwrap();
+    while jobs::erasures::work(app).await.unwrap() {}
+    let done: Result<_, Error> = app.db.read(move |tx| erasures::find(tx, id)).await;
+    assert!(done.unwrap().unwrap().ended_at.is_some());
 }
 
 async fn links_end(app: &TestApp) {

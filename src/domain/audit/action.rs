@@ -53,6 +53,7 @@ actions! {
     CustomerDisabled "customer.disabled" "disabled the customer" ""
     CustomerEnabled "customer.enabled" "enabled the customer" "again"
     CustomerErased "customer.erased" "erased the customer" ""
+    CustomerExported "customer.exported" "exported everything about the customer" ""
     CustomersImported "customer.imported" "imported customers into" ""
     LinkMade "link.made" "made a portal link for" ""
     LinkSent "link.sent" "mailed a portal link to" ""

@@ -139,6 +139,11 @@ impl CustomerPage<'_> {
         self.it.customer.erased_at.is_some()
     }
 
+    /// Whether the last of them is still to go.
+    fn is_being_erased(&self) -> bool {
+        self.it.erasure.is_some_and(|erasure| erasure.ended_at.is_none())
+    }
+
     /// What the form's state is, for who changed the customer meanwhile.
     fn now_is(&self) -> [(&'static str, &str); 4] {
         let Customer { name, phone, company, notes, .. } = &self.it.customer;

@@ -44,7 +44,8 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     }
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
+/// Whether a form of fields was sent, and no file.
+pub fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
     kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))

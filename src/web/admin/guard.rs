@@ -13,9 +13,10 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use http_body_util::BodyExt as _;
 
 use super::desk::{DeskError, go};
-use super::form::pairs;
+use super::form::{is_form, pairs};
 use super::frame::{Frame, Told};
 use super::live;
 use super::sign_in::{SignedOut, form_path};
@@ -33,6 +34,9 @@ use crate::web::reply::{self, Reply};
 
 /// Pages for who is not signed in.
 const OPEN: &str = "/admin/sign-in";
+
+/// More than any form of ours sends, in bytes.
+const MOST_TYPED: usize = 1024 * 1024;
 
 /// What an admin who needs a passkey may do without one: add their first, or leave.
 const WITHOUT_PASSKEY: [&str; 5] = [
@@ -132,6 +136,13 @@ struct Asked<'a> {
     headers: &'a HeaderMap,
 }
 
+/// Reads what is sent and keeps nothing: a file is chosen again by who has signed in. Its end is
+/// waited for, since closing a socket with unread bytes takes the answer back.
+async fn drain(mut body: Body) -> Bytes {
+    while let Some(Ok(_)) = body.frame().await {}
+    Bytes::new()
+}
+
 /// Asks to sign in. What was typed into a form is not lost: the page holds it and sends it again.
 async fn turn_away(
     ctx: &Ctx,
@@ -147,7 +158,10 @@ async fn turn_away(
     if asked.method.is_safe() {
         return go(&form_path(then::local(wanted)));
     }
-    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_else(|_| Bytes::new());
+    let bytes = match is_form(asked.headers) {
+        true => axum::body::to_bytes(body, MOST_TYPED).await.unwrap_or_default(),
+        false => drain(body).await,
+    };
     let typed = pairs(asked.headers, &bytes).filter(|typed| !typed.is_empty());
     let typed = typed.filter(|_| asked.method == Method::POST);
     let (Some(typed), true) = (typed, path == then::local(path)) else {

@@ -8,10 +8,13 @@
 mod answers;
 mod customer;
 mod customer_forms;
+mod customer_import;
 mod customer_links;
+mod customer_person;
 mod customers;
 pub mod dashboard;
 pub mod desk;
+mod download;
 pub mod form;
 pub mod frame;
 pub mod guard;
@@ -64,6 +67,8 @@ pub fn routes() -> Router<Shared> {
         .merge(customer::routes())
         .merge(live::routes())
         .merge(settings::routes())
+        .merge(customer_import::routes())
+        .merge(customer_person::routes())
         // Mails and bookmarks may name what is not there: say so in the desk's frame.
         .route("/admin/{*rest}", any(|| async { Problem::not_found() }))
 }
