@@ -3,7 +3,7 @@
 //! What can be taken of one waits in the database, in parts, until somebody confirms it, and is then
 //! taken part by part, each in a transaction of its own that counts it and removes it. So any process
 //! shows it and goes on with it, and one that is killed leaves nothing half done
-//! (docs/decisions/0020-uploads-wait-in-the-database.md).
+//! (docs/decisions/0024-uploads-wait-in-the-database.md).
 
 use std::time::Duration;
 

@@ -145,7 +145,7 @@ pub fn work(tx: &mut Tx<'_>, now: Millis) -> Result<bool, Error> {
     let Some(erasure) = store::erasures::take_unfinished(tx)? else { return Ok(false) };
     let further = match erasure.step {
         Step::Tickets => tickets(tx, erasure, now)?,
-        Step::Moves => moves(tx, erasure)?,
+        Step::Moves => moves(tx, erasure, now)?,
         Step::Mails => rows(store::erasures::remove_mails(tx, erasure.customer_id, ROWS_AT_ONCE)?),
         Step::Links => links(tx, erasure)?,
         Step::Events => events_of(tx, erasure)?,
@@ -184,18 +184,31 @@ fn ticket(
     store::erasures::write_over_ticket(tx, id, ERASED)?;
     store::erasures::write_over_entries(tx, id, ERASED)?;
     store::erasures::remove_texts(tx, customer_id, id)?;
-    for mail in store::erasures::waiting_mails(tx, id)? {
-        // Those that wait behind it must not wait for what is gone.
-        store::outbox::release_next(tx, mail, now)?;
-    }
+    let_others_go(tx, id, false, now)?;
     store::erasures::remove_mails_of_ticket(tx, id)?;
     let erased = take(tx, &Actor::System, reference)?;
     index(tx, &erased)?;
     search::rebuild(tx, &erased)
 }
 
+/// What waits behind a mail about the ticket must not wait for one that is gone.
+fn let_others_go(
+    tx: &mut Tx<'_>,
+    ticket_id: i64,
+    only_staff: bool,
+    now: Millis,
+) -> Result<(), Error> {
+    for (mail, is_to_staff) in store::erasures::waiting_mails(tx, ticket_id)? {
+        if is_to_staff || !only_staff {
+            store::outbox_desk::give_up(tx, mail, "its customer was erased", now)?;
+            store::outbox::release_next(tx, mail, now)?;
+        }
+    }
+    Ok(())
+}
+
 /// Erases what they wrote, and who they were, on some tickets that were theirs once.
-fn moves(tx: &mut Tx<'_>, erasure: Erasure) -> Result<Option<i64>, Error> {
+fn moves(tx: &mut Tx<'_>, erasure: Erasure, now: Millis) -> Result<Option<i64>, Error> {
     let Erasure { customer_id, place, .. } = erasure;
     let some = store::ticket_moves::of_customer(tx, customer_id, place, TICKETS_AT_ONCE)?;
     for (id, reference) in &some {
@@ -208,6 +221,8 @@ fn moves(tx: &mut Tx<'_>, erasure: Erasure) -> Result<Option<i64>, Error> {
             store::search::write_over(tx, ticket.customer.id, *id, entry, &text::fold(ERASED))?;
         }
         search::rebuild(tx, &ticket)?;
+        let_others_go(tx, *id, true, now)?;
+        store::erasures::remove_mails_to_staff(tx, *id)?;
     }
     Ok(some.last().map(|(id, _)| *id))
 }

@@ -7,7 +7,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{
-    customer_uploads, deliver, erasures, events, live, repeat, requests, search, tidy, uses, webhooks,
+    customer_uploads, deliver, erasures, events, live, repeat, requests, search, tidy, uses,
+    webhooks,
 };
 use crate::app::App;
 

@@ -171,10 +171,11 @@ pub fn remove_texts(tx: &mut Tx<'_>, customer_id: i64, ticket_id: i64) -> Result
     Ok(())
 }
 
-/// Mails about a ticket that wait.
-pub fn waiting_mails(tx: &mut Tx<'_>, ticket_id: i64) -> Result<Vec<i64>, DbError> {
+/// Mails about a ticket that wait, and whether each is to staff.
+pub fn waiting_mails(tx: &mut Tx<'_>, ticket_id: i64) -> Result<Vec<(i64, bool)>, DbError> {
     tx.rows(
-        "SELECT id FROM outbox WHERE ticket_id = $1 AND state = 'queued' ORDER BY id",
+        "SELECT id, customer_id IS NULL FROM outbox WHERE ticket_id = $1 AND state = 'queued' \
+         ORDER BY id",
         params![ticket_id],
     )
 }
@@ -182,6 +183,12 @@ pub fn waiting_mails(tx: &mut Tx<'_>, ticket_id: i64) -> Result<Vec<i64>, DbErro
 /// Removes the mails about a ticket, whoever they were for.
 pub fn remove_mails_of_ticket(tx: &mut Tx<'_>, ticket_id: i64) -> Result<(), DbError> {
     tx.run("DELETE FROM outbox WHERE ticket_id = $1", params![ticket_id])?;
+    Ok(())
+}
+
+/// Removes the mails to staff about a ticket: they tell what its customer wrote.
+pub fn remove_mails_to_staff(tx: &mut Tx<'_>, ticket_id: i64) -> Result<(), DbError> {
+    tx.run("DELETE FROM outbox WHERE ticket_id = $1 AND customer_id IS NULL", params![ticket_id])?;
     Ok(())
 }
 

@@ -54,7 +54,8 @@ async fn full() -> Full {
     app.customer_row(BEN).await;
     let token = app.customer(ANA).await;
     let own = a_ticket_with_everything(&app, &token).await;
-    let given = app.create(app.new_ticket(ANA, "zzcanary wrote this")).await.unwrap().reference;
+    let given =
+        app.create(app.new_ticket(ANA, "Written down for the wrong one")).await.unwrap().reference;
     app.reply(&token, &given, "zzcanary replied before it was moved").await.unwrap();
     let got =
         app.create(app.new_ticket(BEN, "About zzcanary, by mistake")).await.unwrap().reference;
@@ -247,7 +248,7 @@ async fn every_door_answers_sensibly_afterwards() {
     // Ben keeps what he wrote himself on the ticket that became his.
     let ben = app.customer(BEN).await;
     let detail = ben.get(&format!("/api/v1/portal/tickets/{given}")).await.expect(200).json();
-    assert_eq!(detail["subject"], "zzcanary wrote this", "the ticket is his: {detail}");
+    assert_eq!(detail["subject"], "Written down for the wrong one", "the ticket is his: {detail}");
     ben.get(&format!("/api/v1/portal/tickets/{got}")).await.expect(404);
     while jobs::events::number(app).await.unwrap() {}
     let feed = program.get("/api/v1/events?limit=100").await.expect(200).json();

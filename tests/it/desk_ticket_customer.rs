@@ -139,6 +139,7 @@ async fn mails_that_wait_are_withdrawn_and_links_lead_to_nothing_of_the_ticket()
     app.deliver().await;
     app.break_mail(false);
     let page = dana.get(&path(&ticket)).await.expect(200).text();
+    app.sleep(1);
     // A sign-in mail that waits leads to the portal and not to the ticket any more.
     dana.form(&format!("/admin/tickets/{}/links", ticket.reference), &[("do", "send")]).await;
     let fields = [("seen", &*seen(&page)), ("customer", BEN), ("step", "move"), ("notify", "true")];

@@ -18,8 +18,8 @@ use doorkey::domain::tickets::{self, Change, DeskQuery, ListFilter, NewTicket, S
 use doorkey::domain::transfer::{self, Assembler};
 use doorkey::domain::webhooks::{self, NewWebhook, WebhookChange};
 use doorkey::domain::{
-    Actor, answers, api_keys, backups, codes, customer_import, customer_uploads, customers, dashboard,
-    erasures, events, health, mails, person, saved_views,
+    Actor, answers, api_keys, backups, codes, customer_import, customer_uploads, customers,
+    dashboard, erasures, events, health, mails, person, saved_views,
 };
 use doorkey::error::Error;
 use doorkey::ids::{self, Reference, Token};

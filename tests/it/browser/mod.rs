@@ -3,6 +3,7 @@
 
 mod access;
 mod company;
+mod customers;
 mod demo;
 mod desk;
 mod drafts;
