@@ -93,7 +93,7 @@ async fn moving_and_erasing_are_explained_and_accessible() {
     look_at(browser, "desk-ticket-moved").await;
 
     browser.open(&doorkey.url("/admin/customers?q=ben")).await;
-    browser.follow(BEN).await;
+    browser.follow("Ana Costa").await;
     browser.follow("Erase Everything…").await;
     browser.see("What stays").await;
     browser.fill("To confirm…", "ben").await;
