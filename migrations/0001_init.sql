@@ -75,7 +75,7 @@ CREATE TABLE sessions (
   id BIGINT PRIMARY KEY,
   token_hash BYTEA NOT NULL UNIQUE,
   staff_id BIGINT NOT NULL REFERENCES staff (id),
-  way TEXT NOT NULL CHECK (way IN ('link', 'code', 'operator', 'passkey')),  -- how they came in
+  way TEXT NOT NULL CHECK (way IN ('link', 'code', 'operator', 'invited', 'passkey')),  -- how they came in
   browser TEXT NOT NULL CHECK (length(browser) <= 100),           -- in words
   network TEXT NOT NULL CHECK (length(network) <= 100),           -- roughly where from
   created_at BIGINT NOT NULL,
@@ -89,7 +89,8 @@ CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 CREATE INDEX sessions_by_end ON sessions (revoked_at, id) WHERE revoked_at IS NOT NULL;
 
 -- Somebody wants to sign in at the desk. As with link_requests, the request writes the same row for
--- every address and a worker looks up whose it is. One made at the command line has no browser.
+-- every address and a worker looks up whose it is. One made at the command line, or by an admin for
+-- somebody else, has no browser that asked.
 CREATE TABLE staff_sign_ins (
   id BIGINT PRIMARY KEY,
   request_hash BYTEA UNIQUE,                -- of the id that only the browser that asked holds
@@ -103,6 +104,7 @@ CREATE TABLE staff_sign_ins (
   code_hash BYTEA,                          -- keyed hash of the six digits, once mailed
   expires_at BIGINT,                        -- of link and code
   code_tries BIGINT NOT NULL,
+  invited BOOLEAN NOT NULL,                 -- an admin had it made or mailed
   used_at BIGINT                            -- by link or code: both work once, together
 );
 CREATE INDEX staff_sign_ins_waiting ON staff_sign_ins (id) WHERE worked_at IS NULL;
@@ -138,6 +140,7 @@ CREATE TABLE api_keys (
   role TEXT NOT NULL CHECK (role IN ('technician', 'admin')),
   key_hash BYTEA NOT NULL UNIQUE,           -- SHA-256; the key itself is shown once and never kept
   created_at BIGINT NOT NULL,
+  last_used_at BIGINT,                      -- written about once a minute
   revoked_at BIGINT
 );
 -- Timelines and commands call a program by its name; one that is revoked gives it free.

@@ -39,6 +39,14 @@ impl Millis {
         Some(Self(moment.timestamp().as_millisecond()))
     }
 
+    /// The first moment in UTC of a day that is written `2026-11-12`, of the years 1970 to 9998.
+    pub fn of_day(text: &str) -> Option<Self> {
+        let plain = text.len() == 10 && text.starts_with(|first: char| first.is_ascii_digit());
+        let day: jiff::civil::Date = text.parse().ok().filter(|_| plain && text < "9999")?;
+        let start = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
+        (start >= 0).then_some(Self(start))
+    }
+
     /// The same moment for calendar arithmetic.
     pub fn timestamp(self) -> Timestamp {
         Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH)
@@ -104,6 +112,16 @@ mod tests {
     fn times_are_written_with_milliseconds() {
         assert_eq!(Millis(1_794_474_840_000).rfc3339(), "2026-11-12T09:14:00.000Z");
         assert_eq!(Millis(1_794_474_840_007).rfc3339(), "2026-11-12T09:14:00.007Z");
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_in_utc() {
+        assert_eq!(Millis::of_day("1970-01-02"), Some(Millis(86_400_000)));
+        for bad in
+            ["", "2026-13-01", "1969-12-31", "2026-1-1", "20261112", "2026-W46-4", "9999-01-01"]
+        {
+            assert_eq!(Millis::of_day(bad), None, "{bad}");
+        }
     }
 
     #[test]

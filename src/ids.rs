@@ -16,6 +16,8 @@ use crate::clock::Millis;
 
 /// 2024-01-01T00:00:00Z: ids count their milliseconds from here, so 41 bits last until 2093.
 const ID_EPOCH: i64 = 1_704_067_200_000;
+/// The last millisecond that an id can tell.
+pub const LAST_MOMENT: Millis = Millis(ID_EPOCH + (1 << 41) - 1);
 /// Random bits below the time in an id.
 const ID_RANDOM_BITS: u32 = 22;
 

@@ -7,6 +7,7 @@ use super::arguments::{self, Checks};
 use super::{CliError, output};
 use crate::clock::Millis;
 use crate::config::Config;
+use crate::domain::Actor;
 use crate::domain::api_keys::{self, ApiKey};
 use crate::domain::staff::Role;
 
@@ -68,7 +69,7 @@ async fn create(args: Create, json: bool, config: Config) -> Result<(), CliError
     let name = checks.take(api_keys::parse_name("name", &args.name));
     let name = checks.finish(name)?;
     let made = super::write_first(config, json, move |tx, _, now| {
-        Ok(api_keys::create(tx, &name, args.role, now)?)
+        Ok(api_keys::create(tx, &Actor::System, &name, args.role, now)?)
     });
     let (row, key) = made.await?;
     let mut object = object(&row);
@@ -96,7 +97,7 @@ async fn revoke(word: String, json: bool, config: Config) -> Result<(), CliError
                 format!("KEY: no key in use has the name or id {word}; see doorkey api-key list")
             })
         })?;
-        api_keys::revoke(tx, key.id, now)?;
+        api_keys::revoke(tx, &Actor::System, key.id, now)?;
         Ok(ApiKey { revoked_at: Some(now), ..key })
     });
     let key = revoked.await?;

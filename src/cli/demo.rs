@@ -164,7 +164,7 @@ async fn desk_link(app: &App) -> Result<String, Error> {
     let (now, email) = (app.clock.now(), Email::parse("email", DESK)?);
     let issue = move |tx: &mut crate::db::Tx<'_>| {
         let staff = staff::find_by_email(tx, &email)?;
-        staff_sign_ins::issue_by_hand(tx, &staff, now)
+        staff_sign_ins::issue_by_hand(tx, &Actor::System, &staff, now)
     };
     let (token, _) = app.db.write(issue).await?;
     Ok(staff_sign_ins::url(app.config.server.public_url.as_str(), &token))

@@ -14,6 +14,7 @@ use super::progress::{Progress, count, count_that, thousands};
 use super::{CliError, database, output};
 use crate::app::App;
 use crate::config::Config;
+use crate::domain::Tx;
 use crate::domain::transfer::{self, Assembler, Outcome, Piece, Remark, Tally, Totals};
 use crate::error::{Error, FieldCode, LineError};
 
@@ -142,6 +143,7 @@ impl<'a> Import<'a> {
         // It may have brought categories.
         self.app.settings_changed();
         self.app.shown().await;
+        self.write_down(&assembler).await?;
         self.end(&assembler)
     }
 
@@ -193,6 +195,17 @@ impl<'a> Import<'a> {
             self.tell_bad(bad)?;
         }
         outcome.remarks.iter().try_for_each(|remark| self.tell(remark))
+    }
+
+    /// Tells the audit log what was imported.
+    async fn write_down(&self, assembler: &Assembler) -> Result<(), CliError> {
+        if self.args.dry_run {
+            return Ok(());
+        }
+        let (tally, now) = (self.tally, self.app.clock.now());
+        let source = assembler.source().to_owned();
+        let work = move |tx: &mut Tx<'_>| transfer::write_down(tx, &source, &tally, now);
+        Ok(self.app.db.write(work).await?)
     }
 
     fn interrupted(&self, error: &Error) -> CliError {
@@ -381,7 +394,8 @@ mod tests {
         import(&app, &text, true).await.expect("foreseen");
         assert_eq!(app.db.stats().writes, before);
         import(&app, &text, false).await.expect("imported");
-        assert_eq!(app.db.stats().writes, before + 3);
+        // The last one is the line of the audit log.
+        assert_eq!(app.db.stats().writes, before + 4);
     }
 
     #[tokio::test]
@@ -390,7 +404,7 @@ mod tests {
         let app = app(folder.path()).await;
         let before = app.db.stats().writes;
         import(&app, &(many(1) + &ticket(BATCH + 500, "x")), false).await.expect("imported");
-        assert_eq!(app.db.stats().writes, before + 1);
+        assert_eq!(app.db.stats().writes, before + 2);
         let body = "😀".repeat(20_000);
         let large = ticket(MOST_TEXT / body.len() + 1, &body).replace("\"1\"", "\"2\"");
         let refused = import(&app, &(many(1) + &large), false).await.expect_err("too large");

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{CliError, arguments, output};
 use crate::clock::Millis;
 use crate::config::Config;
+use crate::domain::Actor;
 use crate::domain::outbox::{self, MailState, StoredMail};
 use crate::domain::page::Page;
 use crate::error::Error;
@@ -109,7 +110,7 @@ fn none(state: MailState) -> &'static str {
 
 async fn retry(id: i64, json: bool, config: Config) -> Result<(), CliError> {
     let mail = super::write(config, move |tx, _, now| {
-        outbox::retry(tx, id, now).map_err(|error| explain(error, id))
+        outbox::retry(tx, &Actor::System, id, now).map_err(|error| explain(error, id))
     });
     let mail = mail.await?;
     let words = format!("The mail to {} waits to be sent.", mail.recipient);
@@ -118,14 +119,16 @@ async fn retry(id: i64, json: bool, config: Config) -> Result<(), CliError> {
 
 async fn give_up(id: i64, json: bool, config: Config) -> Result<(), CliError> {
     let mail = super::write(config, move |tx, _, now| {
-        outbox::give_up(tx, id, now).map_err(|error| explain(error, id))
+        outbox::give_up(tx, &Actor::System, id, now).map_err(|error| explain(error, id))
     });
     let mail = mail.await?;
     output::answer(json, &object(&mail), &format!("The mail to {} is given up.", mail.recipient))
 }
 
 async fn give_up_held(json: bool, config: Config) -> Result<(), CliError> {
-    let count = super::write(config, |tx, _, now| Ok(outbox::give_up_held(tx, now)?)).await?;
+    let count =
+        super::write(config, |tx, _, now| Ok(outbox::give_up_held(tx, &Actor::System, now)?))
+            .await?;
     let words = match count {
         0 => "No mail is held.".to_owned(),
         1 => "The mail that was held is given up.".to_owned(),

@@ -7,6 +7,7 @@ use super::arguments::{self, Checks};
 use super::{CliError, output};
 use crate::clock::Millis;
 use crate::config::Config;
+use crate::domain::Actor;
 use crate::domain::Tx;
 use crate::domain::email::Email;
 use crate::domain::staff::{self, NewStaff, Role, Staff};
@@ -105,7 +106,7 @@ async fn add(args: Add, json: bool, config: Config) -> Result<(), CliError> {
     let new = NewStaff { email, name, role: args.role };
     let public_url = config.server.public_url.as_str().to_owned();
     let added = super::write_first(config, json, move |tx, _, now| {
-        let staff = staff::add(tx, &new, now)?;
+        let staff = staff::add(tx, &Actor::System, &new, now)?;
         let link = Issued::new(tx, &public_url, &staff, now)?;
         Ok((staff, link))
     });
@@ -132,7 +133,7 @@ struct Issued {
 
 impl Issued {
     fn new(tx: &mut Tx<'_>, public_url: &str, staff: &Staff, now: Millis) -> Result<Self, Error> {
-        let (token, expires_at) = staff_sign_ins::issue_by_hand(tx, staff, now)?;
+        let (token, expires_at) = staff_sign_ins::issue_by_hand(tx, &Actor::System, staff, now)?;
         Ok(Self { url: staff_sign_ins::url(public_url, &token), expires_at })
     }
 
@@ -170,7 +171,8 @@ async fn list(json: bool, config: Config) -> Result<(), CliError> {
 async fn set_active(email: &str, active: bool, json: bool, config: Config) -> Result<(), CliError> {
     let email = Email::parse("email", email).map_err(Error::from)?;
     let staff = super::write(config, move |tx, _, now| {
-        staff::set_active(tx, &email, active, now).map_err(|error| explain(error, &email))
+        staff::set_active(tx, &Actor::System, &email, active, now)
+            .map_err(|error| explain(error, &email))
     });
     let staff = staff.await?;
     let state = if active { "active" } else { "disabled; their sessions are over" };

@@ -2,6 +2,7 @@
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::staff::Role;
 use crate::domain::{Actor, text};
 use crate::error::{Error, FieldCode, FieldError};
@@ -21,6 +22,8 @@ pub struct ApiKey {
     pub created_at: Millis,
     /// When it stopped working.
     pub revoked_at: Option<Millis>,
+    /// When it was last used, give or take a minute.
+    pub last_used_at: Option<Millis>,
 }
 
 /// Makes a key. Returns the row and the key itself, which is shown once and never kept.
@@ -30,14 +33,46 @@ pub struct ApiKey {
 /// program by its name alone, so no two may share one.
 pub fn create(
     tx: &mut Tx<'_>,
+    actor: &Actor,
     name: &str,
     role: Role,
     now: Millis,
 ) -> Result<(ApiKey, String), Error> {
+    make(tx, actor, ids::new_id(now), (name, role), now)
+}
+
+/// As [`create`], under an id that was drawn with the page on which it is asked for: what is sent twice
+/// makes one key. `None` if it was made before.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_once(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    id: i64,
+    what: (&str, Role),
+    now: Millis,
+) -> Result<Option<(ApiKey, String)>, Error> {
+    match store::api_keys::find(tx, id)? {
+        Some(_) => Ok(None),
+        None => make(tx, actor, id, what, now).map(Some),
+    }
+}
+
+fn make(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    id: i64,
+    (name, role): (&str, Role),
+    now: Millis,
+) -> Result<(ApiKey, String), Error> {
     let name = parse_name("name", name)?;
-    let key = ApiKey { id: ids::new_id(now), name, role, created_at: now, revoked_at: None };
+    let (revoked_at, last_used_at) = (None, None);
+    let key = ApiKey { id, name, role, created_at: now, revoked_at, last_used_at };
     let (secret, hash) = ids::api_key();
     if store::api_keys::insert(tx, &key, &text::fold(&key.name), hash)? {
+        let details = Details::none().with("role", role.as_str());
+        audit::record(tx, actor, Action::ApiKeyMade, &Subject::api_key(&key), details, now)?;
         return Ok((key, secret));
     }
     let message = "A key in use has this name already. Choose another, or revoke that one first.";
@@ -80,10 +115,23 @@ pub fn list(tx: &mut Tx<'_>) -> Result<Vec<ApiKey>, Error> {
     Ok(store::api_keys::list(tx)?)
 }
 
+/// The key with this id, in use or not.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<ApiKey, Error> {
+    store::api_keys::find(tx, id)?.ok_or(Error::NotFound)
+}
+
 /// Revokes a key at once.
 ///
 /// # Errors
 /// [`Error::NotFound`] if there is no such key or it was revoked before.
-pub fn revoke(tx: &mut Tx<'_>, id: i64, now: Millis) -> Result<(), Error> {
-    if store::api_keys::revoke(tx, id, now)? { Ok(()) } else { Err(Error::NotFound) }
+pub fn revoke(tx: &mut Tx<'_>, actor: &Actor, id: i64, now: Millis) -> Result<ApiKey, Error> {
+    let key = find(tx, id)?;
+    if !store::api_keys::revoke(tx, id, now)? {
+        return Err(Error::NotFound);
+    }
+    audit::record(tx, actor, Action::ApiKeyRevoked, &Subject::api_key(&key), Details::none(), now)?;
+    Ok(ApiKey { revoked_at: Some(now), ..key })
 }

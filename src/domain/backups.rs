@@ -2,7 +2,9 @@
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::Actor;
 use crate::domain::api_keys::ApiKey;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::error::Error;
 use crate::store;
 
@@ -12,6 +14,8 @@ const RESTORED: &str = "a restored backup";
 
 /// Notes that a good backup was made of the moment `now`.
 pub fn note(tx: &mut Tx<'_>, now: Millis) -> Result<(), Error> {
+    let (subject, details) = (Subject::doorkey(), Details::none());
+    audit::record(tx, &Actor::System, Action::BackupMade, &subject, details, now)?;
     Ok(store::marks::set(tx, MARK, now)?)
 }
 
@@ -49,5 +53,7 @@ pub fn make_safe(tx: &mut Tx<'_>, now: Millis) -> Result<Restored, Error> {
     let mut api_keys = store::api_keys::list(tx)?;
     api_keys.retain(|key| key.revoked_at.is_none());
     let webhooks = store::webhooks::list(tx)?.len();
+    let (subject, details) = (Subject::doorkey(), Details::none());
+    audit::record(tx, &Actor::System, Action::BackupRestored, &subject, details, now)?;
     Ok(Restored { links, sessions, mails, api_keys, webhooks })
 }

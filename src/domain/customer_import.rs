@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::Actor;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::customers::{self, NewCustomer};
 use crate::domain::email::Email;
 use crate::domain::events;
@@ -219,7 +220,7 @@ impl Counts {
 /// other new customer.
 pub fn add(
     tx: &mut Tx<'_>,
-    _actor: &Actor,
+    actor: &Actor,
     batch: &[NewCustomer],
     now: Millis,
 ) -> Result<Counts, Error> {
@@ -231,6 +232,10 @@ pub fn add(
             events::customer_created(tx, &customer)?;
         }
         counts.count(is_new);
+    }
+    if counts.added > 0 {
+        let (subject, details) = (Subject::doorkey(), Details::none().with("added", counts.added));
+        audit::record(tx, actor, Action::CustomersImported, &subject, details, now)?;
     }
     Ok(counts)
 }

@@ -99,12 +99,14 @@ pub struct CustomerChange {
 /// [`Error::Invalid`] naming `email` if the address has a customer already.
 pub fn add(
     tx: &mut Tx<'_>,
-    _actor: &Actor,
+    actor: &Actor,
     new: &NewCustomer,
     now: Millis,
 ) -> Result<Customer, Error> {
     let customer = row(new, now);
     if store::customers::insert(tx, &customer)? {
+        let subject = Subject::customer(&customer);
+        audit::record(tx, actor, Action::CustomerAdded, &subject, Details::none(), now)?;
         events::customer_created(tx, &customer)?;
         return Ok(customer);
     }
@@ -203,7 +205,7 @@ pub fn change(
         search::rename(tx, id)?;
     }
     if !customer.active {
-        links::revoke_all(tx, actor, id, now)?;
+        links::end_all(tx, actor, id, now)?;
     }
     Ok(customer)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::access::Viewer;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::customers::Customer;
 use crate::domain::email::Email;
 use crate::domain::page::{self, Page};
@@ -137,12 +138,27 @@ pub fn issue_by_hand(
     reason: Reason,
     now: Millis,
 ) -> Result<(Link, Token), Error> {
-    active(tx, customer_id)?;
+    let customer = active(tx, customer_id)?;
     let ticket_id = match reference {
         Some(reference) => Some(ticket_of(tx, customer_id, reference)?),
         None => None,
     };
+    audit::record(
+        tx,
+        actor,
+        Action::LinkMade,
+        &Subject::customer(&customer),
+        about(reference),
+        now,
+    )?;
     issue(tx, rules, customer_id, ticket_id, (reason, Some(in_words(actor))), now)
+}
+
+fn about(reference: Option<&Reference>) -> Details {
+    match reference {
+        Some(reference) => Details::none().with("ticket", reference.as_str()),
+        None => Details::none(),
+    }
 }
 
 /// Mails a customer a new link to a ticket of theirs, because somebody of staff sends it.
@@ -158,6 +174,8 @@ pub fn send_by_hand(
 ) -> Result<(), Error> {
     let ticket = tickets::find(tx, actor, reference)?;
     let customer = active(tx, ticket.customer.id)?;
+    let (subject, details) = (Subject::customer(&customer), about(Some(reference)));
+    audit::record(tx, actor, Action::LinkSent, &subject, details, now)?;
     mails::portal_link(tx, &customer, Some(reference), None, now)
 }
 
@@ -218,7 +236,15 @@ pub fn revoke(
     now: Millis,
 ) -> Result<(), Error> {
     let done = store::links::revoke(tx, customer_id, id, &in_words(actor), now)?;
-    if done { Ok(()) } else { Err(Error::NotFound) }
+    if !done {
+        return Err(Error::NotFound);
+    }
+    // A customer who leaves revokes the link they came with: nothing that anybody asks for later.
+    if matches!(actor, Actor::Customer { .. }) {
+        return Ok(());
+    }
+    let subject = Subject::customer(&customers::find(tx, customer_id)?);
+    audit::record(tx, actor, Action::LinkRevoked, &subject, Details::none(), now)
 }
 
 /// Revokes every link of a customer at once, and makes codes that were mailed worthless. Codes go
@@ -229,7 +255,19 @@ pub fn revoke_all(
     customer_id: i64,
     now: Millis,
 ) -> Result<(), Error> {
-    customers::find(tx, customer_id)?;
+    let customer = customers::find(tx, customer_id)?;
+    end_all(tx, actor, customer_id, now)?;
+    let subject = Subject::customer(&customer);
+    audit::record(tx, actor, Action::LinksRevoked, &subject, Details::none(), now)
+}
+
+/// The same as part of something else.
+pub(in crate::domain) fn end_all(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    customer_id: i64,
+    now: Millis,
+) -> Result<(), Error> {
     store::link_requests::forget_codes(tx, customer_id)?;
     store::links::revoke_all(tx, customer_id, &in_words(actor), now)?;
     Ok(())

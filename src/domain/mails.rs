@@ -17,7 +17,7 @@ use crate::domain::{Actor, Rules, codes, staff_sign_ins};
 use crate::error::Error;
 use crate::ids::{HashKey, Reference, Token};
 use crate::mail::outbox::{self, Claimed, For};
-use crate::mail::{Mail, PORTAL_LINK};
+use crate::mail::{Mail, PORTAL_LINK, STAFF_LINK};
 use crate::store;
 pub use crate::store::outbox::Backlog;
 
@@ -55,6 +55,20 @@ pub(in crate::domain) fn staff_sign_in(
     now: Millis,
 ) -> Result<(), Error> {
     let mail = Mail::StaffSignIn { name: staff.name.clone() };
+    let about = For { customer_id: None, ticket_id: None, request_id: Some(sign_in_id) };
+    outbox::put(tx, &staff.email, &mail, about, now)?;
+    Ok(())
+}
+
+/// To a member of staff whom an admin lets in.
+pub(in crate::domain) fn staff_link(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    staff: &Staff,
+    sign_in_id: i64,
+    now: Millis,
+) -> Result<(), Error> {
+    let mail = Mail::StaffLink { name: staff.name.clone(), sent_by: staff_name(actor) };
     let about = For { customer_id: None, ticket_id: None, request_id: Some(sign_in_id) };
     outbox::put(tx, &staff.email, &mail, about, now)?;
     Ok(())
@@ -332,7 +346,9 @@ fn to_the_desk(
 ) -> Result<Option<(Door, Option<String>)>, Error> {
     let Some(sign_in_id) = claimed.request_id else { return Ok(Some((Door::Desk, None))) };
     let minted = staff_sign_ins::mint(tx, key, sign_in_id, now)?;
-    Ok(minted.map(|(token, code)| (Door::SignIn(token), Some(code))))
+    // A code is for the page that asked, and no page asked for this one.
+    let asked = claimed.kind != STAFF_LINK;
+    Ok(minted.map(|(token, code)| (Door::SignIn(token), asked.then_some(code))))
 }
 
 /// Why a mail is not to be sent any more.

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::Actor;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::email::Email;
 use crate::domain::page::{self, Page};
 use crate::error::{Error, FieldCode, FieldError};
@@ -17,6 +19,9 @@ use crate::store;
 
 /// How long a failed mail keeps what it says, and can be tried again.
 pub const TEXT_KEPT: Duration = Duration::from_secs(14 * 86_400);
+
+/// How many mails are queued again at once, so that other writers get their turn.
+pub const AT_ONCE: i64 = 1_000;
 
 /// How far a mail is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,18 +112,31 @@ pub fn list(
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] naming `id` if it waits already, was sent, has lost its
 /// text, or is a sign-in mail: who waited at that door has long asked again.
-pub fn retry(tx: &mut Tx<'_>, id: i64, now: Millis) -> Result<StoredMail, Error> {
+pub fn retry(tx: &mut Tx<'_>, actor: &Actor, id: i64, now: Millis) -> Result<StoredMail, Error> {
     let mail = find(tx, id)?;
     if let Some(reason) = not_again(&mail) {
         return Err(refused(reason));
     }
     if store::outbox_desk::retry(tx, id, now, now.plus(outbox::NOTICE_TIME))? {
+        audit::record(tx, actor, Action::MailRetried, &Subject::mail(&mail), about(&mail), now)?;
         return find(tx, id);
     }
     Err(refused("This mail has changed meanwhile. Please look again."))
 }
 
-fn not_again(mail: &StoredMail) -> Option<&'static str> {
+/// Queues again every mail that failed and can be: [`AT_ONCE`] at most. Returns how many.
+pub fn retry_failed(tx: &mut Tx<'_>, actor: &Actor, now: Millis) -> Result<u64, Error> {
+    let until = now.plus(outbox::NOTICE_TIME);
+    let count = store::outbox_desk::retry_failed(tx, now, until, AT_ONCE)?;
+    if count > 0 {
+        let details = Details::none().with("mails", count);
+        audit::record(tx, actor, Action::MailsRetried, &Subject::doorkey(), details, now)?;
+    }
+    Ok(count)
+}
+
+/// Why a mail cannot be sent again; `None` if it can.
+pub fn not_again(mail: &StoredMail) -> Option<&'static str> {
     match mail.state {
         MailState::Queued => Some("This mail waits already, and is sent by itself."),
         MailState::Sent => Some("This mail was sent."),
@@ -136,18 +154,32 @@ fn not_again(mail: &StoredMail) -> Option<&'static str> {
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] naming `id` if it was sent or given up before.
-pub fn give_up(tx: &mut Tx<'_>, id: i64, now: Millis) -> Result<StoredMail, Error> {
-    find(tx, id)?;
+pub fn give_up(tx: &mut Tx<'_>, actor: &Actor, id: i64, now: Millis) -> Result<StoredMail, Error> {
+    let mail = find(tx, id)?;
     if !store::outbox_desk::give_up(tx, id, BY_HAND, now)? {
         return Err(refused("This mail was sent or given up before."));
     }
     store::outbox::release_next(tx, id, now)?;
+    audit::record(tx, actor, Action::MailGivenUp, &Subject::mail(&mail), about(&mail), now)?;
     find(tx, id)
 }
 
+fn about(mail: &StoredMail) -> Details {
+    let details = Details::none().with("mail", mail.kind.as_str());
+    match &mail.reference {
+        Some(reference) => details.with("ticket", reference.as_str()),
+        None => details,
+    }
+}
+
 /// Gives up every mail that is held. Returns how many.
-pub fn give_up_held(tx: &mut Tx<'_>, now: Millis) -> Result<u64, Error> {
-    Ok(store::outbox_desk::give_up_held(tx, BY_HAND, now)?)
+pub fn give_up_held(tx: &mut Tx<'_>, actor: &Actor, now: Millis) -> Result<u64, Error> {
+    let count = store::outbox_desk::give_up_held(tx, BY_HAND, now)?;
+    if count > 0 {
+        let details = Details::none().with("mails", count);
+        audit::record(tx, actor, Action::MailsGivenUp, &Subject::doorkey(), details, now)?;
+    }
+    Ok(count)
 }
 
 const BY_HAND: &str = "it was given up by hand";

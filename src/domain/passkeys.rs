@@ -6,9 +6,11 @@ use subtle::ConstantTimeEq;
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::sessions::{self, SignedIn, Visitor, Way};
+use crate::domain::staff::Staff;
 use crate::domain::webauthn::{self, Assertion, Creation, Party, Refusal};
-use crate::domain::{Rules, limits};
+use crate::domain::{Actor, Rules, limits};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::{self, HashKey, Token};
 use crate::store;
@@ -169,7 +171,10 @@ pub fn add(
         return Ok(None);
     }
     store::passkeys::insert(tx, ids::new_id(now), me.staff.id, &new.name, &created, now)?;
-    let (_, token) = sessions::begin(tx, &me.staff, Way::Passkey, visitor, now)?;
+    let details = Details::none().with("passkey", new.name.as_str());
+    let subject = Subject::staff(&me.staff);
+    audit::record(tx, &me.actor(), Action::PasskeyAdded, &subject, details, now)?;
+    let (_, token) = sessions::open(tx, &me.staff, Way::Passkey, visitor, now)?;
     Ok(Some(token))
 }
 
@@ -210,12 +215,38 @@ fn told<T>(refusal: Refusal) -> Option<T> {
 ///
 /// # Errors
 /// [`Error::Forbidden`] if this session may not; [`Error::NotFound`] if they have no such passkey.
-pub fn remove(tx: &mut Tx<'_>, rules: &Rules, me: &SignedIn, id: i64) -> Result<(), Error> {
+pub fn remove(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    me: &SignedIn,
+    id: i64,
+    now: Millis,
+) -> Result<(), Error> {
     if !is_enough(rules, me) {
         return Err(Error::Forbidden);
     }
-    let done = store::passkeys::delete(tx, me.staff.id, id)?;
-    if done { Ok(()) } else { Err(Error::NotFound) }
+    let found = list(tx, me.staff.id)?.into_iter().find(|passkey| passkey.id == id);
+    let (Some(passkey), true) = (found, store::passkeys::delete(tx, me.staff.id, id)?) else {
+        return Err(Error::NotFound);
+    };
+    let details = Details::none().with("passkey", passkey.name);
+    let subject = Subject::staff(&me.staff);
+    audit::record(tx, &me.actor(), Action::PasskeyRemoved, &subject, details, now)
+}
+
+/// Removes every passkey of a member of staff and ends their sessions, because a device is lost.
+/// Returns how many passkeys there were.
+pub fn remove_all(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    staff: &Staff,
+    now: Millis,
+) -> Result<u64, Error> {
+    let count = store::passkeys::delete_all(tx, staff.id)?;
+    sessions::end_all(tx, staff.id, now)?;
+    let (subject, details) = (Subject::staff(staff), Details::none().with("passkeys", count));
+    audit::record(tx, actor, Action::PasskeysRemoved, &subject, details, now)?;
+    Ok(count)
 }
 
 /// Forgets challenges that nobody answered. Returns how many.

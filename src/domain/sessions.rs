@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::Actor;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::staff::{Role, Staff};
 use crate::error::Error;
 use crate::ids::{self, Token, TokenHash};
@@ -28,13 +29,16 @@ pub enum Way {
     Code,
     /// With a link that an operator made at the command line.
     Operator,
+    /// With a link that an admin sent or made.
+    Invited,
     /// With a passkey.
     Passkey,
 }
 
 impl Way {
     /// Every way.
-    pub const ALL: [Self; 4] = [Self::Link, Self::Code, Self::Operator, Self::Passkey];
+    pub const ALL: [Self; 5] =
+        [Self::Link, Self::Code, Self::Operator, Self::Invited, Self::Passkey];
 
     /// The word for it in the database.
     pub fn as_str(self) -> &'static str {
@@ -42,6 +46,7 @@ impl Way {
             Self::Link => "link",
             Self::Code => "code",
             Self::Operator => "operator",
+            Self::Invited => "invited",
             Self::Passkey => "passkey",
         }
     }
@@ -57,6 +62,7 @@ impl Way {
             Self::Link => "a mailed link",
             Self::Code => "a mailed code",
             Self::Operator => "a link from the command line",
+            Self::Invited => "a link from an admin",
             Self::Passkey => "a passkey",
         }
     }
@@ -116,8 +122,24 @@ impl SignedIn {
     }
 }
 
-/// Begins a session. The token is returned and kept nowhere.
+/// Signs somebody in. The token is returned and kept nowhere.
 pub(in crate::domain) fn begin(
+    tx: &mut Tx<'_>,
+    staff: &Staff,
+    way: Way,
+    visitor: &Visitor,
+    now: Millis,
+) -> Result<(SignedIn, Token), Error> {
+    let (signed_in, token) = open(tx, staff, way, visitor, now)?;
+    let details =
+        Details::none().with("with", way.label()).with("browser", visitor.browser.as_str());
+    let subject = Subject::staff(staff);
+    audit::record(tx, &signed_in.actor(), Action::SignedIn, &subject, details, now)?;
+    Ok((signed_in, token))
+}
+
+/// Begins a session for somebody who is at the desk already, in place of the one they had.
+pub(in crate::domain) fn open(
     tx: &mut Tx<'_>,
     staff: &Staff,
     way: Way,
@@ -154,19 +176,31 @@ pub fn list(tx: &mut Tx<'_>, staff_id: i64, now: Millis) -> Result<Vec<Session>,
     Ok(store::sessions::open_of_staff(tx, staff_id, now.minus(IDLE), now)?)
 }
 
-/// Ends one of one's own sessions at once. Ending it again changes nothing.
+/// Ends one of one's own sessions at once; the one that is being used is signed out of. Ending it again
+/// changes nothing.
 ///
 /// # Errors
 /// [`Error::NotFound`] if they have no such session.
-pub fn revoke(tx: &mut Tx<'_>, staff_id: i64, id: i64, now: Millis) -> Result<(), Error> {
-    let done = store::sessions::revoke(tx, staff_id, id, now)?;
-    if done { Ok(()) } else { Err(Error::NotFound) }
+pub fn revoke(tx: &mut Tx<'_>, me: &SignedIn, id: i64, now: Millis) -> Result<(), Error> {
+    if !store::sessions::revoke(tx, me.staff.id, id, now)? {
+        return Err(Error::NotFound);
+    }
+    let own = id == me.session.id;
+    let action = if own { Action::SignedOut } else { Action::SessionRevoked };
+    audit::record(tx, &me.actor(), action, &Subject::staff(&me.staff), Details::none(), now)
 }
 
-/// Ends every session of one member of staff at once, and makes links and codes that were mailed
-/// worthless. These go first: one that is being used at this moment is waited for, and its session
-/// ends with the rest.
-pub fn revoke_all(tx: &mut Tx<'_>, staff_id: i64, now: Millis) -> Result<(), Error> {
+/// Ends every session of a member of staff at once, and makes links and codes that were mailed
+/// worthless.
+pub fn revoke_all(tx: &mut Tx<'_>, actor: &Actor, staff: &Staff, now: Millis) -> Result<(), Error> {
+    end_all(tx, staff.id, now)?;
+    let subject = Subject::staff(staff);
+    audit::record(tx, actor, Action::SessionsRevoked, &subject, Details::none(), now)
+}
+
+/// The same as part of something else. What was mailed goes first: a link that is being used at this
+/// moment is waited for, and its session ends with the rest.
+pub(in crate::domain) fn end_all(tx: &mut Tx<'_>, staff_id: i64, now: Millis) -> Result<(), Error> {
     store::staff_sign_ins::forget_of_staff(tx, staff_id)?;
     store::sessions::revoke_all(tx, staff_id, now)?;
     Ok(())

@@ -7,12 +7,13 @@ use subtle::ConstantTimeEq;
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::email::Email;
 use crate::domain::sessions::{self, SignedIn, Visitor, Way};
 use crate::domain::staff::Staff;
-use crate::domain::{Rules, codes, limits, mails};
+use crate::domain::{Actor, Rules, codes, limits, mails};
 use crate::error::{Error, FieldCode, FieldError};
-use crate::ids::{self, HashKey, Token};
+use crate::ids::{self, HashKey, Token, TokenHash};
 use crate::store;
 use crate::store::staff_sign_ins::LinkState;
 
@@ -113,30 +114,56 @@ pub(in crate::domain) fn mint(
     Ok(kept.then_some((token, code)))
 }
 
-/// Makes a link for a member of staff without a mail: it works once, for [`TTL`], in any browser.
+/// Makes a link for a member of staff without a mail: it works once, for [`TTL`], in any browser. One
+/// that is made at the desk counts as one that was mailed.
 ///
 /// # Errors
 /// [`Error::Invalid`] naming `email` if they are not active.
 pub fn issue_by_hand(
     tx: &mut Tx<'_>,
+    actor: &Actor,
     staff: &Staff,
     now: Millis,
 ) -> Result<(Token, Millis), Error> {
+    let (token, expires_at) = (Token::random(), now.plus(TTL));
+    let link = Some((token.hash(), expires_at));
+    insert_by_hand(tx, staff, link, *actor != Actor::System, now)?;
+    let subject = Subject::staff(staff);
+    audit::record(tx, actor, Action::StaffLinkMade, &subject, Details::none(), now)?;
+    Ok((token, expires_at))
+}
+
+/// Mails such a link to a member of staff; it works for [`TTL`] from when the mail goes out.
+///
+/// # Errors
+/// As [`issue_by_hand`].
+pub fn send_by_hand(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    staff: &Staff,
+    now: Millis,
+) -> Result<(), Error> {
+    let id = insert_by_hand(tx, staff, None, true, now)?;
+    mails::staff_link(tx, actor, staff, id, now)?;
+    let subject = Subject::staff(staff);
+    audit::record(tx, actor, Action::StaffLinkSent, &subject, Details::none(), now)
+}
+
+fn insert_by_hand(
+    tx: &mut Tx<'_>,
+    staff: &Staff,
+    link: Option<(TokenHash, Millis)>,
+    invited: bool,
+    now: Millis,
+) -> Result<i64, Error> {
     if !staff.active {
         let message = "This member of staff is disabled and gets no link.";
         return Err(FieldError::new("email", FieldCode::UnknownValue, message).into());
     }
-    let (token, expires_at) = (Token::random(), now.plus(TTL));
-    let times = (now, expires_at);
-    store::staff_sign_ins::insert_by_hand(
-        tx,
-        ids::new_id(now),
-        staff.id,
-        token.hash(),
-        "/admin",
-        times,
-    )?;
-    Ok((token, expires_at))
+    let (id, staff_id, next_path) = (ids::new_id(now), staff.id, "/admin");
+    let made = store::staff_sign_ins::ByHand { id, staff_id, link, next_path, invited, now };
+    store::staff_sign_ins::insert_by_hand(tx, &made)?;
+    Ok(id)
 }
 
 /// What a link would do now, in this browser.
@@ -197,7 +224,11 @@ pub fn open_link(
     };
     let (look, staff) = judge(tx, &state, requests, now)?;
     let Some(staff) = staff else { return Ok(Outcome::Refused(look)) };
-    let way = if state.request_hash.is_some() { Way::Link } else { Way::Operator };
+    let way = match state.request_hash {
+        Some(_) => Way::Link,
+        None if state.invited => Way::Invited,
+        None => Way::Operator,
+    };
     let_in(tx, (state.id, state.next_path), &staff, way, visitor, now)
 }
 
@@ -218,7 +249,7 @@ fn judge(
     })
 }
 
-/// Whether this is the browser that asked. A link made by an operator is anybody's who has it.
+/// Whether this is the browser that asked. A link made by somebody else is anybody's who has it.
 fn is_own(request_hash: Option<&[u8; 32]>, requests: &[String]) -> bool {
     let Some(wanted) = request_hash else { return true };
     requests.iter().any(|id| bool::from(ids::sha256(id.as_bytes()).ct_eq(wanted)))

@@ -1,5 +1,5 @@
 //! Tables as other programs save them: comma or semicolon between cells, UTF-8. Bytes in, records
-//! out; what the columns mean is for others.
+//! out; what the columns mean is for others. And tables for them: records in, lines out.
 
 use std::io::{Chain, Read};
 
@@ -151,6 +151,26 @@ fn not_utf8(line: u64, column: usize, looks: &str) -> LineError {
     LineError::new(line, FieldCode::Malformed, message)
 }
 
+/// Lines of a table for spreadsheets (RFC 4180). A cell that one would take for a formula begins with
+/// an apostrophe.
+pub(in crate::domain) fn lines<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> Vec<u8> {
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    for row in rows {
+        // Into memory, and every row is as long as the first: neither can fail.
+        let _ = writer.write_record(row.map(harmless));
+    }
+    writer.into_inner().unwrap_or_default()
+}
+
+/// A cell that no spreadsheet takes for a formula (OWASP, CSV injection).
+fn harmless(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
+        return format!("'{cell}");
+    }
+    cell
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -232,6 +252,22 @@ mod tests {
             for (error, begin) in bad.iter().zip(begins) {
                 assert!(error.starts_with(begin), "{newline:?}: {error}");
             }
+        }
+    }
+
+    fn a_line_is_what_rfc_4180_says() {
+        let row = ["a,b", "say \"no\"", "two\nlines", "plain"].map(str::to_owned);
+        let said = String::from_utf8(lines(std::iter::once(row))).expect("UTF-8");
+        assert_eq!(said, "\"a,b\",\"say \"\"no\"\"\",\"two\nlines\",plain\r\n");
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for bad in ["=1+1", "+49", "-1", "@SUM(A1)", "\tx", "\r=x", "＝1"] {
+            assert_eq!(harmless(bad.to_owned()), format!("'{bad}"));
+        }
+        for good in ["", "alarm", "'quoted", " =1", "a=b"] {
+            assert_eq!(harmless(good.to_owned()), good);
         }
     }
 

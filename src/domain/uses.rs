@@ -1,4 +1,4 @@
-//! Openings of the portal and of tickets, and uses of staff's sessions, gathered in memory and written in batches: never on a
+//! Openings of the portal and of tickets, and uses of staff's sessions and of API keys, gathered in memory and written in batches: never on a
 //! page's way, and never a change of the ticket.
 
 use std::collections::HashMap;
@@ -20,11 +20,17 @@ pub struct Batch {
     tickets: HashMap<(i64, i64), Millis>,
     /// By session of staff: when last.
     sessions: HashMap<i64, Millis>,
+    /// By API key: when last.
+    keys: HashMap<i64, Millis>,
 }
 
 /// Gathers openings.
 #[derive(Debug, Default)]
-pub struct Uses(Mutex<Batch>);
+pub struct Uses {
+    batch: Mutex<Batch>,
+    /// When the use of each API key was last noted here.
+    keys_noted: Mutex<HashMap<i64, Millis>>,
+}
 
 impl Uses {
     /// Notes that the portal was opened with the viewer's link.
@@ -47,6 +53,16 @@ impl Uses {
         }
     }
 
+    /// Notes that a program used its key, about once a minute: some ask many times a second.
+    pub fn key_used(&self, key_id: i64, now: Millis) {
+        let mut noted = self.keys_noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = noted.get(&key_id);
+        if last.is_none_or(|last| now.since(*last) >= sessions::USE_NOTED_AFTER) {
+            noted.insert(key_id, now);
+            self.lock().keys.insert(key_id, now);
+        }
+    }
+
     /// Takes what was gathered; none if there is nothing to write.
     pub fn take(&self) -> Option<Batch> {
         let batch = std::mem::take(&mut *self.lock());
@@ -55,13 +71,16 @@ impl Uses {
 
     fn lock(&self) -> MutexGuard<'_, Batch> {
         // A panic elsewhere leaves at worst a count that is one short.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Batch {
     fn is_empty(&self) -> bool {
-        self.links.is_empty() && self.tickets.is_empty() && self.sessions.is_empty()
+        self.links.is_empty()
+            && self.tickets.is_empty()
+            && self.sessions.is_empty()
+            && self.keys.is_empty()
     }
 }
 
@@ -82,6 +101,11 @@ pub fn write(tx: &mut Tx<'_>, batch: &Batch) -> Result<(), Error> {
     sessions.sort_unstable();
     for (&id, &at) in sessions {
         store::sessions::set_used(tx, id, at)?;
+    }
+    let mut keys: Vec<_> = batch.keys.iter().collect();
+    keys.sort_unstable();
+    for (&id, &at) in keys {
+        store::api_keys::set_used(tx, id, at)?;
     }
     Ok(())
 }

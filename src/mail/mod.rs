@@ -28,6 +28,8 @@ use crate::domain::email::Email;
 
 /// The kind of [`Mail::PortalLink`].
 pub const PORTAL_LINK: &str = "portal_link";
+/// The kind of mail that lets a member of staff in whom an admin sent it to.
+pub const STAFF_LINK: &str = "staff_link";
 
 /// What is to be said. Names, subjects and texts are kept as people wrote them; [`render()`]
 /// makes them harmless.
@@ -118,6 +120,13 @@ pub enum Mail {
         /// Their name.
         name: String,
     },
+    /// To a member of staff whom an admin lets in: a link.
+    StaffLink {
+        /// Their name.
+        name: String,
+        /// The admin's name.
+        sent_by: Option<String>,
+    },
 }
 
 impl Mail {
@@ -132,13 +141,14 @@ impl Mail {
             Self::CustomerReplied { .. } => "customer_replied",
             Self::TicketAssigned { .. } => "ticket_assigned",
             Self::StaffSignIn { .. } => "staff_sign_in",
+            Self::StaffLink { .. } => STAFF_LINK,
         }
     }
 
     /// Lower goes first: 0 for who waits at the door, 1 for news.
     pub fn lane(&self) -> i64 {
         match self {
-            Self::PortalLink { .. } | Self::StaffSignIn { .. } => 0,
+            Self::PortalLink { .. } | Self::StaffSignIn { .. } | Self::StaffLink { .. } => 0,
             _ => 1,
         }
     }
@@ -152,7 +162,7 @@ impl Mail {
             | Self::TicketResolved { reference, .. }
             | Self::CustomerReplied { reference, .. }
             | Self::TicketAssigned { reference, .. } => Some(reference),
-            Self::PortalLink { .. } | Self::StaffSignIn { .. } => None,
+            Self::PortalLink { .. } | Self::StaffSignIn { .. } | Self::StaffLink { .. } => None,
         }
     }
 }

@@ -185,6 +185,15 @@ pub fn render(
                 "mail/ticket_assigned/body.html"
             )
         }
+        Mail::StaffLink { name, sent_by } => {
+            let sheet = sheet.hello(name).who(sent_by.as_deref().unwrap_or_default());
+            render_folder!(
+                sheet,
+                "mail/staff_link/subject.txt",
+                "mail/staff_link/body.txt",
+                "mail/staff_link/body.html"
+            )
+        }
         Mail::StaffSignIn { name } => {
             let sheet = sheet.hello(name);
             render_folder!(

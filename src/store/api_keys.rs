@@ -16,6 +16,7 @@ impl FromRow for ApiKey {
             role: Role::parse(&role).ok_or_else(|| super::unknown("api_keys.role", &role))?,
             created_at: row.get(3)?,
             revoked_at: row.get(4)?,
+            last_used_at: row.get(5)?,
         })
     }
 }
@@ -38,14 +39,35 @@ pub fn insert(
 /// The key with this hash, revoked or not.
 pub fn find_by_hash(tx: &mut Tx<'_>, hash: TokenHash) -> Result<Option<ApiKey>, DbError> {
     tx.row(
-        "SELECT id, name, role, created_at, revoked_at FROM api_keys WHERE key_hash = $1",
+        "SELECT id, name, role, created_at, revoked_at, last_used_at FROM api_keys WHERE key_hash = $1",
         params![&hash.0],
     )
 }
 
 /// All of them, oldest first.
 pub fn list(tx: &mut Tx<'_>) -> Result<Vec<ApiKey>, DbError> {
-    tx.rows("SELECT id, name, role, created_at, revoked_at FROM api_keys ORDER BY id", params![])
+    tx.rows(
+        "SELECT id, name, role, created_at, revoked_at, last_used_at FROM api_keys ORDER BY id",
+        params![],
+    )
+}
+
+/// One by id.
+pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<ApiKey>, DbError> {
+    tx.row(
+        "SELECT id, name, role, created_at, revoked_at, last_used_at FROM api_keys WHERE id = $1",
+        params![id],
+    )
+}
+
+/// Notes that a key was used at `at`.
+pub fn set_used(tx: &mut Tx<'_>, id: i64, at: Millis) -> Result<(), DbError> {
+    tx.run(
+        "UPDATE api_keys SET last_used_at = $2 \
+         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)",
+        params![id, at],
+    )?;
+    Ok(())
 }
 
 /// Revokes one. `false` if there is none, or it was revoked before.

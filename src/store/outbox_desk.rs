@@ -98,6 +98,24 @@ pub fn retry(tx: &mut Tx<'_>, id: i64, now: Millis, give_up_at: Millis) -> Resul
     Ok(changed == 1)
 }
 
+/// Queues again up to `limit` mails that failed and whose text is there; a sign-in mail is not sent late.
+/// Returns how many.
+pub fn retry_failed(
+    tx: &mut Tx<'_>,
+    now: Millis,
+    give_up_at: Millis,
+    limit: i64,
+) -> Result<u64, DbError> {
+    tx.run(
+        "UPDATE outbox SET state = 'queued', due_at = $1, give_up_at = $2, failures = 0, \
+           settled_at = NULL, error = NULL \
+         WHERE state = 'failed' AND id IN (\
+           SELECT id FROM outbox WHERE state = 'failed' AND content IS NOT NULL AND lane > 0 \
+           ORDER BY settled_at, id LIMIT $3)",
+        params![now, give_up_at, limit],
+    )
+}
+
 /// Gives up a mail that is held or queued. `false` if it is not, or not any more.
 pub fn give_up(tx: &mut Tx<'_>, id: i64, reason: &str, now: Millis) -> Result<bool, DbError> {
     let changed = tx.run(

@@ -98,6 +98,11 @@ pub fn delete(tx: &mut Tx<'_>, staff_id: i64, id: i64) -> Result<bool, DbError> 
     Ok(rows > 0)
 }
 
+/// Removes all of somebody's passkeys. Returns how many there were.
+pub fn delete_all(tx: &mut Tx<'_>, staff_id: i64) -> Result<u64, DbError> {
+    tx.run("DELETE FROM passkeys WHERE staff_id = $1", params![staff_id])
+}
+
 /// Keeps the hash of a challenge, and who may answer it; nobody for signing in.
 pub fn insert_challenge(
     tx: &mut Tx<'_>,

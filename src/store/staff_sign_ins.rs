@@ -29,7 +29,7 @@ impl FromRow for Waiting {
 pub struct LinkState {
     /// The row.
     pub id: i64,
-    /// Of the id that the browser holds that asked; none if an operator made the link.
+    /// Of the id that the browser holds that asked; none if somebody else made the link.
     pub request_hash: Option<[u8; 32]>,
     /// Who gets in with it.
     pub staff_id: Option<i64>,
@@ -39,6 +39,8 @@ pub struct LinkState {
     pub used: bool,
     /// Where to go then.
     pub next_path: String,
+    /// Whether an admin had it made or mailed.
+    pub invited: bool,
 }
 
 impl FromRow for LinkState {
@@ -50,6 +52,7 @@ impl FromRow for LinkState {
             expires_at: row.get(3)?,
             used: row.get::<Option<Millis>>(4)?.is_some(),
             next_path: row.get(5)?,
+            invited: row.get(6)?,
         })
     }
 }
@@ -66,25 +69,43 @@ pub fn insert(
     let cause = tx.cause();
     tx.run(
         "INSERT INTO staff_sign_ins (id, request_hash, email, next_path, created_at, code_tries, \
-           cause) VALUES ($1, $2, $3, $4, $5, 0, $6)",
+           invited, cause) VALUES ($1, $2, $3, $4, $5, 0, FALSE, $6)",
         params![id, request_hash, email, next_path, now, cause.as_deref()],
     )?;
     Ok(())
 }
 
-/// Adds a sign-in that an operator made: there is nothing to look up, and no browser that asked.
-pub fn insert_by_hand(
-    tx: &mut Tx<'_>,
-    id: i64,
-    staff_id: i64,
-    token: TokenHash,
-    next_path: &str,
-    (now, expires_at): (Millis, Millis),
-) -> Result<(), DbError> {
+/// A sign-in that an operator or an admin made: there is nothing to look up, and no browser that asked.
+pub struct ByHand<'a> {
+    /// The row.
+    pub id: i64,
+    /// Whom it lets in.
+    pub staff_id: i64,
+    /// Of the link, and until when it works; none if it is minted for a mail.
+    pub link: Option<(TokenHash, Millis)>,
+    /// Where to go then.
+    pub next_path: &'a str,
+    /// Whether an admin made it.
+    pub invited: bool,
+    /// When.
+    pub now: Millis,
+}
+
+/// Adds such a sign-in.
+pub fn insert_by_hand(tx: &mut Tx<'_>, made: &ByHand<'_>) -> Result<(), DbError> {
+    let (token, expires_at) = made.link.unzip();
     tx.run(
         "INSERT INTO staff_sign_ins (id, staff_id, token_hash, next_path, created_at, worked_at, \
-           expires_at, code_tries) VALUES ($1, $2, $3, $4, $5, $5, $6, 0)",
-        params![id, staff_id, &token.0, next_path, now, expires_at],
+           expires_at, code_tries, invited) VALUES ($1, $2, $3, $4, $5, $5, $6, 0, $7)",
+        params![
+            made.id,
+            made.staff_id,
+            token.as_ref().map(|token| &token.0),
+            made.next_path,
+            made.now,
+            expires_at,
+            made.invited
+        ],
     )?;
     Ok(())
 }
@@ -137,7 +158,7 @@ pub fn set_minted(
 /// What the link with this token is checked against, for a look that changes nothing.
 pub fn find_link_state(tx: &mut Tx<'_>, token: TokenHash) -> Result<Option<LinkState>, DbError> {
     tx.row(
-        "SELECT id, request_hash, staff_id, expires_at, used_at, next_path \
+        "SELECT id, request_hash, staff_id, expires_at, used_at, next_path, invited \
          FROM staff_sign_ins WHERE token_hash = $1",
         params![&token.0],
     )
@@ -148,7 +169,7 @@ pub fn take_link_state(tx: &mut Tx<'_>, token: TokenHash) -> Result<Option<LinkS
     let lock = tx.dialect().for_update();
     tx.row(
         &format!(
-            "SELECT id, request_hash, staff_id, expires_at, used_at, next_path \
+            "SELECT id, request_hash, staff_id, expires_at, used_at, next_path, invited \
              FROM staff_sign_ins WHERE token_hash = $1{lock}"
         ),
         params![&token.0],

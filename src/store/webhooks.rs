@@ -6,7 +6,8 @@ use crate::domain::events::EventKind;
 use crate::domain::webhooks::{Secret, Webhook, Work};
 use crate::params;
 
-const COLUMNS: &str = "id, url, about, kinds, active, created_at, failures";
+const COLUMNS: &str = "id, url, about, kinds, active, created_at, failures, \
+     old_secret_until";
 
 impl FromRow for Webhook {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
@@ -18,6 +19,7 @@ impl FromRow for Webhook {
             active: row.get(4)?,
             created_at: row.get(5)?,
             failures: row.get(6)?,
+            old_secret_until: row.get(7)?,
         })
     }
 }
@@ -75,6 +77,12 @@ pub fn list(tx: &mut Tx<'_>) -> Result<Vec<Webhook>, DbError> {
 /// One by id.
 pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Webhook>, DbError> {
     tx.row(&format!("SELECT {COLUMNS} FROM webhooks WHERE id = $1"), params![id])
+}
+
+/// The same, and holds it.
+pub fn take(tx: &mut Tx<'_>, id: i64) -> Result<Option<Webhook>, DbError> {
+    let lock = tx.dialect().for_update();
+    tx.row(&format!("SELECT {COLUMNS} FROM webhooks WHERE id = $1{lock}"), params![id])
 }
 
 /// Writes what can change, and makes it due at `due_at`. A claim under way goes on.

@@ -568,3 +568,17 @@ fn shells_and_man_know_every_command() {
         assert!(page.contains(command) || page.contains(&command.replace("\\-", "-")), "{command}");
     }
 }
+
+#[test]
+fn what_is_done_at_the_command_line_is_told_as_such() {
+    let doorkey = set_up();
+    doorkey.cli(ADD_KIM);
+    doorkey.cli(&["staff", "disable", "--email", KIM]);
+    doorkey.cli(ADD_ANA);
+    let told = "audit WHERE by_kind = 'operator' AND by_id = 0 AND network = '' AND cause IS NULL";
+    assert_eq!((count(&doorkey, told), count(&doorkey, "audit")), (4, 4));
+    for action in ["staff.added", "staff.link_made", "staff.disabled", "customer.added"] {
+        let told = format!("audit WHERE action = '{action}'");
+        assert_eq!(count(&doorkey, told.leak()), 1, "{action}");
+    }
+}

@@ -10,6 +10,7 @@ use doorkey::domain::tickets::{Change, NewTicket, Status};
 use doorkey::error::Error;
 
 use crate::support::TestApp;
+use crate::support::desk::somebody;
 use crate::support::desk::{email, to};
 
 const ALICE: &str = "alice@example.com";
@@ -101,11 +102,11 @@ async fn mails_that_failed_are_counted_until_nothing_can_be_done() {
     let mails = app.db.read(|tx| outbox::list(tx, MailState::Queued, None, 10)).await;
     let mails = mails.map_err(|error: Error| error).unwrap().items;
     let id = mails[0].id;
-    app.act(move |tx, _, now| outbox::give_up(tx, id, now)).await.unwrap();
+    app.act(move |tx, _, now| outbox::give_up(tx, &somebody(), id, now)).await.unwrap();
     assert_eq!(look(&app, 1).await.failed_mails, 1);
-    app.act(move |tx, _, now| outbox::retry(tx, id, now)).await.unwrap();
+    app.act(move |tx, _, now| outbox::retry(tx, &somebody(), id, now)).await.unwrap();
     assert_eq!(look(&app, 1).await.failed_mails, 0, "it waits again");
-    app.act(move |tx, _, now| outbox::give_up(tx, id, now)).await.unwrap();
+    app.act(move |tx, _, now| outbox::give_up(tx, &somebody(), id, now)).await.unwrap();
     assert_eq!(look(&app, 1).await.failed_mails, 1);
     app.sleep_days(15);
     assert_eq!(look(&app, 1).await.failed_mails, 0);

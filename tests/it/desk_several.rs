@@ -7,6 +7,7 @@ use doorkey::domain::tickets::{Change, Priority, Status};
 use doorkey::ids::Reference;
 
 use crate::support::client::{Answer, Client};
+use crate::support::desk::somebody;
 use crate::support::desk::{email, to};
 use crate::support::{TestApp, dump};
 
@@ -113,9 +114,11 @@ async fn what_cannot_be_changed_is_named_with_its_reason_and_holds_up_nothing() 
     app.change(&closed, to(Status::Closed)).await.unwrap();
     let page = change(&dana, &[closed], &[("status", "resolved")]).await.expect(200).text();
     assert!(page.contains("A ticket that is Closed cannot become Resolved."), "{page}");
-    app.act(|tx, _, now| doorkey::domain::staff::set_active(tx, &email(ELI), false, now))
-        .await
-        .unwrap();
+    app.act(|tx, _, now| {
+        doorkey::domain::staff::set_active(tx, &somebody(), &email(ELI), false, now)
+    })
+    .await
+    .unwrap();
     let page = change(&dana, &tickets[..1], &[("assignee", ELI)]).await.expect(200).text();
     assert!(page.contains("Nobody active on the staff has this e-mail address."), "{page}");
 }

@@ -10,6 +10,7 @@ use doorkey::jobs;
 
 use crate::support::client::{Answer, Client};
 use crate::support::desk::email;
+use crate::support::desk::somebody;
 use crate::support::mailbox::sign_in_link;
 use crate::support::{TestApp, dump};
 
@@ -249,9 +250,11 @@ fn plain(answer: &Answer) -> String {
 async fn who_is_on_the_staff_is_not_told() {
     let app = with_dana().await;
     app.staff("gone@rfs.example", "Gone", Role::Admin).await;
-    app.act(|tx, _, now| staff::set_active(tx, &email("gone@rfs.example"), false, now))
-        .await
-        .unwrap();
+    app.act(|tx, _, now| {
+        staff::set_active(tx, &Actor::System, &email("gone@rfs.example"), false, now)
+    })
+    .await
+    .unwrap();
     // The counters of limits are there from now on, whoever asks.
     ask(&app.anon().browser(), "first@rfs.example").await;
     app.sleep(MINUTES);
@@ -517,8 +520,10 @@ async fn disabling_somebody_ends_all_their_ways_in_at_once_on_every_process() {
     // Another process does it.
     let beside = app.beside().await;
     let now = beside.clock.now();
-    let done: Result<_, doorkey::error::Error> =
-        beside.db.write(move |tx| staff::set_active(tx, &email(DANA), false, now)).await;
+    let done: Result<_, doorkey::error::Error> = beside
+        .db
+        .write(move |tx| staff::set_active(tx, &somebody(), &email(DANA), false, now))
+        .await;
     done.unwrap();
     assert!(!is_in(&browser).await);
     waiting.get(&link).await.expect(410);
@@ -526,7 +531,9 @@ async fn disabling_somebody_ends_all_their_ways_in_at_once_on_every_process() {
     let mails = app.mailbox(DANA).len();
     app.deliver().await;
     assert_eq!(app.mailbox(DANA).len(), mails, "a mail under way is given up");
-    app.act(|tx, _, now| staff::set_active(tx, &email(DANA), true, now)).await.unwrap();
+    app.act(|tx, _, now| staff::set_active(tx, &somebody(), &email(DANA), true, now))
+        .await
+        .unwrap();
     assert!(!is_in(&browser).await, "enabling brings no session back");
     waiting.form(&link, &[]).await.expect(410);
 }
@@ -537,7 +544,7 @@ async fn a_link_of_the_command_line_works_once_in_any_browser() {
     let issue = async || {
         let made = app.act(|tx, _, now| {
             let dana = staff::find_by_email(tx, &email(DANA))?;
-            staff_sign_ins::issue_by_hand(tx, &dana, now)
+            staff_sign_ins::issue_by_hand(tx, &Actor::System, &dana, now)
         });
         let url = staff_sign_ins::url("http://localhost:8080", &made.await.unwrap().0);
         sign_in_link(&url)["http://localhost:8080".len()..].to_owned()
@@ -551,10 +558,12 @@ async fn a_link_of_the_command_line_works_once_in_any_browser() {
     let late = issue().await;
     app.sleep(15 * MINUTES);
     app.anon().browser().form(&late, &[]).await.expect(410);
-    app.act(|tx, _, now| staff::set_active(tx, &email(DANA), false, now)).await.unwrap();
+    app.act(|tx, _, now| staff::set_active(tx, &somebody(), &email(DANA), false, now))
+        .await
+        .unwrap();
     let refused = app.act(|tx, _, now| {
         let dana = staff::find_by_email(tx, &email(DANA))?;
-        staff_sign_ins::issue_by_hand(tx, &dana, now)
+        staff_sign_ins::issue_by_hand(tx, &Actor::System, &dana, now)
     });
     assert!(refused.await.is_err());
 }

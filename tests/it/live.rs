@@ -301,11 +301,13 @@ async fn a_session_that_ends_ends_its_streams() {
     dana.form("/admin/sign-out", &[]).await.expect(303);
     pass(&app).await;
     assert_eq!(streams.each_mut().map(Listening::is_over), [true, false, false]);
-    app.act(|tx, _, now| staff::set_active(tx, &email(EVE), false, now)).await.unwrap();
+    app.act(|tx, _, now| staff::set_active(tx, &somebody(), &email(EVE), false, now))
+        .await
+        .unwrap();
     pass(&app).await;
     assert_eq!(streams.each_mut().map(Listening::is_over), [true, false, true]);
     let row = app.act(|tx, _, _| staff::find_by_email(tx, &email(DANA))).await.unwrap();
-    app.act(move |tx, _, now| sessions::revoke_all(tx, row.id, now)).await.unwrap();
+    app.act(move |tx, _, now| sessions::revoke_all(tx, &somebody(), &row, now)).await.unwrap();
     pass(&app).await;
     assert!(streams[1].is_over());
     let refused = other.header("Accept", "application/json").get("/admin/live").await;

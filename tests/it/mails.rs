@@ -117,7 +117,9 @@ async fn a_reply_goes_to_who_works_on_the_ticket_or_else_to_the_inbox() {
     app.reply(&alice, &ticket.reference, "It is back.").await.unwrap();
     let reopening = new_mails(&app).await;
     assert_eq!(reopening, ["customer_replied to dana@rfs.example"], "one mail, also when reopened");
-    app.act(|tx, _, now| staff::set_active(tx, &email(DANA), false, now)).await.unwrap();
+    app.act(|tx, _, now| staff::set_active(tx, &somebody(), &email(DANA), false, now))
+        .await
+        .unwrap();
     app.reply(&alice, &ticket.reference, "Hello?").await.unwrap();
     assert_eq!(new_mails(&app).await, ["customer_replied to desk@rfs.example"]);
     let silent = TestApp::start().await;

@@ -5,6 +5,7 @@ use doorkey::domain::staff::Role;
 use serde_json::{Value, json};
 
 use crate::support::client::{Answer, Client};
+use crate::support::desk::somebody;
 use crate::support::{TestApp, dump};
 
 const ALICE: &str = "alice@example.com";
@@ -346,6 +347,32 @@ const DESK: &[Row] = &[
     ("GET", "/admin/settings/mails", &[], 403, 200),
     ("POST", "/admin/settings/mails", &[("seen", "x"), ("on_note_added", "true")], 403, 409),
     ("POST", "/admin/settings/logo", &[("step", "remove")], 403, 415),
+    ("GET", "/admin/staff", &[], 403, 200),
+    ("POST", "/admin/staff", &[("email", "x")], 403, 422),
+    ("GET", "/admin/staff/{id}", &[], 403, 404),
+    ("POST", "/admin/staff/{id}", &[("name", "Kim"), ("role", "admin")], 403, 404),
+    ("POST", "/admin/staff/{id}/active", &[("active", "false")], 403, 404),
+    ("POST", "/admin/staff/{id}/link", &[], 403, 404),
+    ("POST", "/admin/staff/{id}/sessions/end-all", &[], 403, 404),
+    ("POST", "/admin/staff/{id}/passkeys/remove-all", &[], 403, 404),
+    ("GET", "/admin/api-keys", &[], 403, 200),
+    ("POST", "/admin/api-keys", &[("name", "7")], 403, 422),
+    ("POST", "/admin/api-keys/{id}/revoke", &[], 403, 404),
+    ("GET", "/admin/webhooks", &[], 403, 200),
+    ("POST", "/admin/webhooks", &[("url", "x")], 403, 422),
+    ("GET", "/admin/webhooks/{id}", &[], 403, 404),
+    ("POST", "/admin/webhooks/{id}", &[("url", "https://example.com/")], 403, 404),
+    ("POST", "/admin/webhooks/{id}/test", &[], 403, 404),
+    ("POST", "/admin/webhooks/{id}/secret", &[], 403, 404),
+    ("POST", "/admin/webhooks/{id}/remove", &[], 403, 404),
+    ("POST", "/admin/webhooks/{id}/deliveries/{delivery}/retry", &[], 403, 404),
+    ("GET", "/admin/outbox", &[], 403, 200),
+    ("POST", "/admin/outbox/retry-failed", &[], 403, 303),
+    ("POST", "/admin/outbox/give-up-held", &[], 403, 303),
+    ("POST", "/admin/outbox/{id}/retry", &[("state", "failed")], 403, 404),
+    ("POST", "/admin/outbox/{id}/give-up", &[("state", "held")], 403, 404),
+    ("GET", "/admin/audit", &[], 403, 200),
+    ("GET", "/admin/audit.csv", &[], 403, 200),
     ("GET", "/admin/{*rest}", &[], 404, 404),
 ];
 
@@ -354,7 +381,8 @@ async fn visit(client: &Client, (verb, route, form, ..): &Row) -> Answer {
         .replace("{id}", "1")
         .replace("{token}", "x")
         .replace("{*rest}", "x/y")
-        .replace("{link}", "1");
+        .replace("{link}", "1")
+        .replace("{delivery}", "1");
     let path = path.replace("{reference}", "TKT-000000");
     match *verb {
         "GET" => client.get(&path).await,
@@ -427,7 +455,7 @@ async fn a_revoked_key_opens_nothing_at_once() {
     admin.get("/api/v1/tickets").await.expect(200);
     app.act(|tx, _, now| {
         let key = doorkey::domain::api_keys::list(tx)?.remove(0);
-        doorkey::domain::api_keys::revoke(tx, key.id, now)
+        doorkey::domain::api_keys::revoke(tx, &somebody(), key.id, now)
     })
     .await
     .unwrap();

@@ -16,6 +16,7 @@ use doorkey::mail::outbox;
 use doorkey::store;
 use serde_json::json;
 
+use crate::support::desk::somebody;
 use crate::support::smtp::{Smtp, Taken};
 use crate::support::{START, TestApp, mailbox};
 
@@ -233,7 +234,9 @@ async fn a_technician_who_left_gets_no_mail() {
     let mut new = app.new_ticket(ALICE, "A broken camera");
     new.assignee = Some(dana.email.clone());
     app.create(new).await.unwrap();
-    app.act(move |tx, _, now| staff::set_active(tx, &dana.email, false, now)).await.unwrap();
+    app.act(move |tx, _, now| staff::set_active(tx, &somebody(), &dana.email, false, now))
+        .await
+        .unwrap();
     app.deliver().await;
     assert!(app.mailbox("dana@rfs.example").0.is_empty());
     let row = "SELECT error FROM outbox WHERE recipient = 'dana@rfs.example' AND state = 'failed'";
@@ -455,7 +458,7 @@ async fn a_pause_gives_no_mail_up() {
 
 fn retry(app: &TestApp, id: i64) -> impl Future<Output = Result<StoredMail, Error>> + use<> {
     let app = app.clone();
-    async move { app.act(move |tx, _, now| outbox_desk::retry(tx, id, now)).await }
+    async move { app.act(move |tx, _, now| outbox_desk::retry(tx, &somebody(), id, now)).await }
 }
 
 async fn in_state(app: &TestApp, state: MailState) -> Vec<StoredMail> {
@@ -513,14 +516,17 @@ async fn a_mail_that_is_given_up_by_hand_lets_the_next_go() {
     app.deliver().await;
     assert!(app.mailbox(ALICE).kinds().is_empty(), "the second waits for the first");
     let first = in_state(&app, MailState::Queued).await.pop().unwrap();
-    let given_up =
-        app.act(move |tx, _, now| outbox_desk::give_up(tx, first.id, now)).await.unwrap();
+    let given_up = app
+        .act(move |tx, _, now| outbox_desk::give_up(tx, &somebody(), first.id, now))
+        .await
+        .unwrap();
     assert_eq!(given_up.state, MailState::Failed);
     app.deliver().await;
     assert_eq!(app.mailbox(ALICE).len(), 1);
-    let again = app.act(move |tx, _, now| outbox_desk::give_up(tx, first.id, now)).await;
+    let again =
+        app.act(move |tx, _, now| outbox_desk::give_up(tx, &somebody(), first.id, now)).await;
     assert!(reason(again).contains("before"));
-    let nobody = app.act(move |tx, _, now| outbox_desk::give_up(tx, 1, now)).await;
+    let nobody = app.act(move |tx, _, now| outbox_desk::give_up(tx, &somebody(), 1, now)).await;
     assert!(matches!(nobody, Err(Error::NotFound)));
 }
 
@@ -530,7 +536,7 @@ async fn a_sign_in_mail_is_not_sent_late() {
     app.customer_row(ALICE).await;
     ask(&app).await;
     let id = in_state(&app, MailState::Queued).await[0].id;
-    app.act(move |tx, _, now| outbox_desk::give_up(tx, id, now)).await.unwrap();
+    app.act(move |tx, _, now| outbox_desk::give_up(tx, &somebody(), id, now)).await.unwrap();
     assert!(reason(retry(&app, id).await).contains("asks for a new one"));
     app.deliver().await;
     assert!(app.mails().is_empty());

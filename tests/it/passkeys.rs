@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Answer, Client};
 use crate::support::desk::email;
+use crate::support::desk::somebody;
 use crate::support::{TestApp, dump};
 
 const DANA: &str = "dana@rfs.example";
@@ -17,7 +18,7 @@ const LIST: &str = "/admin/passkeys";
 const SHOW: &str = "/admin/sign-in/passkey";
 
 /// An authenticator in software, as a telephone has one.
-struct Authenticator {
+pub struct Authenticator {
     key: EcdsaKeyPair,
     id: Vec<u8>,
     party: &'static str,
@@ -109,7 +110,7 @@ async fn send_new(browser: &Client, name: &str, made: &Creation) -> Answer {
 }
 
 /// Adds a passkey in a browser that is signed in.
-async fn add(browser: &Client, name: &str) -> Authenticator {
+pub async fn add(browser: &Client, name: &str) -> Authenticator {
     let begun = begin(browser, LIST).await;
     let mut device = Authenticator::new();
     device.user = webauthn::bytes(begun["user"]["id"].as_str().unwrap()).unwrap();
@@ -138,7 +139,7 @@ async fn send_shown(browser: &Client, shown: &Assertion) -> Answer {
     browser.form(SHOW, &fields).await
 }
 
-async fn show(browser: &Client, device: &Authenticator) -> Answer {
+pub async fn show(browser: &Client, device: &Authenticator) -> Answer {
     let begun = begin(browser, SHOW).await;
     send_shown(browser, &device.get(challenge(&begun))).await
 }
@@ -249,7 +250,9 @@ async fn a_passkey_that_says_something_else_is_refused() {
     forged.signature = stranger.get(challenge(&begun)).signature;
     send_shown(&app.anon().browser(), &forged).await.expect(422);
     show(&app.anon().browser(), &device).await.expect(303);
-    app.act(|tx, _, now| staff::set_active(tx, &email(DANA), false, now)).await.unwrap();
+    app.act(|tx, _, now| staff::set_active(tx, &somebody(), &email(DANA), false, now))
+        .await
+        .unwrap();
     device.counter = 10;
     show(&app.anon().browser(), &device).await.expect(422);
 }

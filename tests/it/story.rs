@@ -19,7 +19,7 @@ use doorkey::domain::transfer::{self, Assembler};
 use doorkey::domain::webhooks::{self, NewWebhook, WebhookChange};
 use doorkey::domain::{
     Actor, answers, api_keys, backups, codes, customer_import, customer_uploads, customers,
-    dashboard, erasures, events, health, mails, person, saved_views,
+    dashboard, erasures, events, health, mails, passkeys, person, saved_views, staff_sign_ins,
 };
 use doorkey::error::Error;
 use doorkey::ids::{self, Reference, Token};
@@ -39,6 +39,7 @@ async fn one_story_runs_every_statement_of_the_store() {
     the_log_is_read(&app).await;
     a_customer_comes_in(&app).await;
     staff_come_in(&app).await;
+    admins_look_after_staff(&app).await;
     a_ticket_lives(&app).await;
     everybody_looks(&app).await;
     everything_moves(&app).await;
@@ -94,16 +95,22 @@ async fn people_arrive(app: &TestApp) {
     let dana = app.staff("dana@rfs.example", "Dana", Role::Technician).await;
     let gone = app.staff("gone@rfs.example", "Gone", Role::Admin).await;
     let address = gone.email.clone();
-    app.act(move |tx, _, now| staff::set_active(tx, &address, false, now)).await.unwrap();
+    app.act(move |tx, _, now| staff::set_active(tx, &Actor::System, &address, false, now))
+        .await
+        .unwrap();
     let all = app.db.read(staff::list).await.unwrap();
     assert_eq!([&all[0], &all[1]].map(|it| it.active), [true, false]);
     assert_eq!(all[0], dana);
-    let made = app.act(|tx, _, now| api_keys::create(tx, "shop", Role::Admin, now)).await.unwrap();
-    let twice = app.act(|tx, _, now| api_keys::create(tx, "SHOP", Role::Admin, now)).await;
+    let made = app
+        .act(|tx, _, now| api_keys::create(tx, &somebody(), "shop", Role::Admin, now))
+        .await
+        .unwrap();
+    let twice =
+        app.act(|tx, _, now| api_keys::create(tx, &somebody(), "SHOP", Role::Admin, now)).await;
     assert!(matches!(twice, Err(doorkey::error::Error::Invalid(_))), "{twice:?}");
     let hash = ids::api_key_hash(&made.1).unwrap();
     assert!(app.db.read(move |tx| api_keys::open(tx, hash)).await.is_ok());
-    app.act(move |tx, _, now| api_keys::revoke(tx, made.0.id, now)).await.unwrap();
+    app.act(move |tx, _, now| api_keys::revoke(tx, &somebody(), made.0.id, now)).await.unwrap();
     assert!(app.db.read(move |tx| api_keys::open(tx, hash)).await.is_err());
     assert_eq!(app.db.read(api_keys::list).await.unwrap().len(), 1);
     let alice = app.customer_row(ALICE).await;
@@ -199,6 +206,25 @@ async fn staff_come_in(app: &TestApp) {
     crate::passkeys::one_story(&asking).await;
     desk.form("/admin/sign-out", &[]).await.expect(303);
     asking.form("/admin/sessions/end-all", &[]).await.expect(303);
+}
+
+async fn admins_look_after_staff(app: &TestApp) {
+    let pat = app.staff("pat@rfs.example", "Pat", Role::Admin).await;
+    app.act(move |tx, _, now| {
+        staff::edit(tx, &somebody(), pat.id, ("Patricia", Role::Admin), now)?;
+        passkeys::remove_all(tx, &somebody(), &pat, now)?;
+        staff_sign_ins::send_by_hand(tx, &somebody(), &pat, now)?;
+        staff::set_active(tx, &Actor::System, &pat.email, false, now)?;
+        let key = api_keys::list(tx)?.remove(0);
+        let again = ("other", Role::Admin);
+        assert_eq!(api_keys::create_once(tx, &somebody(), key.id, again, now)?, None);
+        assert!(staff::colleagues(tx, now)?.iter().any(|one| one.staff.name == "Patricia"));
+        Ok(())
+    })
+    .await
+    .unwrap();
+    app.admin().await.get("/api/v1/staff").await.expect(200);
+    app.write_uses().await;
 }
 
 async fn a_ticket_lives(app: &TestApp) {
@@ -375,9 +401,10 @@ async fn mail_goes_wrong(app: &TestApp) {
     assert!(refused.unwrap());
     let failed = app.db.read(|tx| mails_at_hand::list(tx, MailState::Failed, None, 10)).await;
     let id = failed.map_err(|error: Error| error).unwrap().items[0].id;
-    app.act(move |tx, _, now| mails_at_hand::retry(tx, id, now)).await.unwrap();
-    app.act(move |tx, _, now| mails_at_hand::give_up(tx, id, now)).await.unwrap();
-    app.act(|tx, _, now| mails_at_hand::give_up_held(tx, now)).await.unwrap();
+    app.act(move |tx, _, now| mails_at_hand::retry(tx, &somebody(), id, now)).await.unwrap();
+    app.act(move |tx, _, now| mails_at_hand::give_up(tx, &somebody(), id, now)).await.unwrap();
+    app.act(|tx, _, now| mails_at_hand::retry_failed(tx, &somebody(), now)).await.unwrap();
+    app.act(|tx, _, now| mails_at_hand::give_up_held(tx, &somebody(), now)).await.unwrap();
 }
 
 async fn a_backup_is_restored(app: &TestApp) {
@@ -508,10 +535,11 @@ async fn pages_stand_open(app: &TestApp) {
 
 async fn events_are_told(app: &TestApp) {
     let new = NewWebhook { url: "https://127.0.0.1:1/".into(), about: "x".into(), kinds: vec![] };
-    let made = app.act(move |tx, _, now| webhooks::create(tx, &new, now)).await.unwrap().0;
+    let made =
+        app.act(move |tx, _, now| webhooks::create(tx, &somebody(), &new, now)).await.unwrap().0;
     let id = made.id;
-    app.act(move |tx, _, now| webhooks::rotate(tx, id, now)).await.unwrap();
-    app.act(move |tx, _, now| webhooks::change(tx, id, WebhookChange::default(), now))
+    app.act(move |tx, _, now| webhooks::rotate(tx, &somebody(), id, now)).await.unwrap();
+    app.act(move |tx, _, now| webhooks::change(tx, &somebody(), id, WebhookChange::default(), now))
         .await
         .unwrap();
     let shared = app.shared();
@@ -524,8 +552,8 @@ async fn events_are_told(app: &TestApp) {
     while jobs::webhooks::next(&shared).await.unwrap() {}
     let list = app.db.read(move |tx| webhooks::deliveries(tx, id, None, 1)).await.unwrap();
     let delivery = list.items[0].id;
-    app.act(move |tx, _, now| webhooks::retry(tx, id, delivery, now)).await.unwrap();
-    app.act(move |tx, _, now| webhooks::test(tx, id, now)).await.unwrap();
+    app.act(move |tx, _, now| webhooks::retry(tx, &somebody(), (id, delivery), now)).await.unwrap();
+    app.act(move |tx, _, now| webhooks::test(tx, &somebody(), id, now)).await.unwrap();
     assert_eq!(app.db.read(webhooks::list).await.unwrap().len(), 1);
-    app.act(move |tx, _, _| webhooks::delete(tx, id)).await.unwrap();
+    app.act(move |tx, _, now| webhooks::delete(tx, &somebody(), id, now)).await.unwrap();
 }

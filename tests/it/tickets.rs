@@ -17,6 +17,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::support::TestApp;
 use crate::support::client::Client;
+use crate::support::desk::somebody;
 use crate::support::desk::{email, to};
 
 const ALICE: &str = "alice@example.com";
@@ -355,7 +356,7 @@ async fn categories_and_assignees_are_those_that_are_there() {
     app.staff("dana@rfs.example", "Dana", Role::Technician).await;
     app.staff("gone@rfs.example", "Gone", Role::Technician).await;
     let gone = email("gone@rfs.example");
-    app.act(move |tx, _, now| staff::set_active(tx, &gone, false, now)).await.unwrap();
+    app.act(move |tx, _, now| staff::set_active(tx, &somebody(), &gone, false, now)).await.unwrap();
     let before = app.dump().await;
     for (category, assignee, field) in [
         (Some("CCTV"), None, "category"),
@@ -390,7 +391,9 @@ async fn who_leaves_the_staff_keeps_their_tickets_and_gets_no_new_ones() {
     };
     let ticket = app.create(new).await.unwrap();
     let address = dana.email.clone();
-    app.act(move |tx, _, now| staff::set_active(tx, &address, false, now)).await.unwrap();
+    app.act(move |tx, _, now| staff::set_active(tx, &somebody(), &address, false, now))
+        .await
+        .unwrap();
     assert_eq!(app.see(&ticket.reference).await.assignee.unwrap().name, "Dana");
     let off = Change { assignee: Some(None), ..Change::default() };
     app.change(&ticket.reference, off).await.unwrap();

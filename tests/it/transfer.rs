@@ -87,7 +87,11 @@ async fn company(app: &TestApp) {
     app.staff("dana@rfs.example", "Dana Réyes", Role::Technician).await;
     app.staff("gone@rfs.example", "Gone", Role::Admin).await;
     let gone = email("gone@rfs.example");
-    app.act(move |tx, _, now| staff::set_active(tx, &gone, false, now)).await.unwrap();
+    app.act(move |tx, _, now| {
+        staff::set_active(tx, &doorkey::domain::Actor::System, &gone, false, now)
+    })
+    .await
+    .unwrap();
     let ana = app.customer("ana@example.com").await;
     app.sleep(5);
     let ben = app.customer_row("Ben.Ñ@Example.com").await;

@@ -65,7 +65,7 @@ fn add_people(
     let staff = company.staff.iter().map(|colleague| {
         let role = if colleague.admin { Role::Admin } else { Role::Technician };
         let email = Email::parse("email", &colleague.email)?;
-        staff::add(tx, &NewStaff { email, name: colleague.name.clone(), role }, now)
+        staff::add(tx, &Actor::System, &NewStaff { email, name: colleague.name.clone(), role }, now)
     });
     let staff = staff.collect::<Result<_, Error>>()?;
     let customers = company.customers.iter().map(|client| {

@@ -66,8 +66,7 @@ actions! {
     SettingsChanged "settings.changed" "changed the settings of" ""
     BackupMade "data.backed_up" "made a backup of" ""
     BackupRestored "data.restored" "restored a backup into" ""
-    DataImported "data.imported" "imported tickets into" ""
-    DataExported "data.exported" "exported everything from" ""
+    DataImported "data.imported" "imported data into" ""
 }
 
 impl Action {

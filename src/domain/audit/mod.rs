@@ -6,10 +6,13 @@
 //! was called can be taken out when they are to be forgotten ([`forget`]).
 
 mod action;
+mod export;
+mod words;
 
 use serde_json::{Map, Value, json};
 
 pub use action::Action;
+pub use export::export;
 
 use crate::clock::Millis;
 use crate::db::Tx;
@@ -293,8 +296,11 @@ impl Query {
 
     /// The ids that can be meant: after the first, before the second.
     fn range(&self, before: Option<i64>) -> (i64, i64) {
-        let after = self.from.map_or(-1, |from| ids::id_at(from, 0) - 1);
-        let until = |until: Millis| ids::id_at(Millis(until.0.saturating_add(AHEAD)), 0);
+        let after = self.from.map_or(-1, |from| ids::id_at(from.min(ids::LAST_MOMENT), 0) - 1);
+        let until = |until: Millis| match Millis(until.0.saturating_add(AHEAD)) {
+            late if late > ids::LAST_MOMENT => i64::MAX,
+            until => ids::id_at(until, 0),
+        };
         let end = self.until.map_or(i64::MAX, until);
         (after, before.map_or(end, |before| before.min(end)))
     }
@@ -373,5 +379,8 @@ mod tests {
         let (after, before) = query.range(None);
         assert!(after < ids::id_at(day, 0) && ids::id_at(Millis(day.0 + 1_000), u32::MAX) < before);
         assert_eq!(query.range(Some(7)).1, 7);
+        let late = Some(Millis(253_339_228_800_000));
+        let (after, before) = Query { from: late, until: late, ..Query::default() }.range(None);
+        assert!(after > ids::id_at(day, 0) && before == i64::MAX, "{after} {before}");
     }
 }

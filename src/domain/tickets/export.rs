@@ -2,6 +2,7 @@
 //! length.
 
 use crate::db::Tx;
+use crate::domain::table::lines;
 use crate::domain::tickets::{DeskQuery, Ticket, desk};
 use crate::error::Error;
 
@@ -72,45 +73,4 @@ fn row(ticket: &Ticket) -> [String; COLUMNS.len()] {
         ticket.updated_at.rfc3339(),
         ticket.resolved_at.map(crate::clock::Millis::rfc3339).unwrap_or_default(),
     ]
-    .map(harmless)
-}
-
-/// A cell that no spreadsheet takes for a formula (OWASP, CSV injection).
-fn harmless(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
-        return format!("'{cell}");
-    }
-    cell
-}
-
-fn lines<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> Vec<u8> {
-    let mut writer =
-        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    for row in rows {
-        // Into memory, and every row is as long as the first: neither can fail.
-        let _ = writer.write_record(&row);
-    }
-    writer.into_inner().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_what_rfc_4180_says() {
-        let row = ["a,b", "say \"no\"", "two\nlines", "plain"].map(str::to_owned);
-        let said = String::from_utf8(lines(std::iter::once(row))).expect("UTF-8");
-        assert_eq!(said, "\"a,b\",\"say \"\"no\"\"\",\"two\nlines\",plain\r\n");
-    }
-
-    #[test]
-    fn no_cell_is_a_formula() {
-        for bad in ["=1+1", "+49", "-1", "@SUM(A1)", "\tx", "\r=x", "＝1"] {
-            assert_eq!(harmless(bad.to_owned()), format!("'{bad}"));
-        }
-        for good in ["", "alarm", "'quoted", " =1", "a=b"] {
-            assert_eq!(harmless(good.to_owned()), good);
-        }
-    }
 }

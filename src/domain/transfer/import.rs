@@ -10,6 +10,8 @@ use super::setting::SettingItem;
 use super::tickets::{self, Verdict};
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::Actor;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::customers::{self, Customer};
 use crate::domain::settings;
 use crate::domain::staff::Staff;
@@ -43,6 +45,24 @@ pub struct Tally {
     pub kept_tickets: u64,
     /// Entries that are new.
     pub entries: u64,
+}
+
+/// Tells the audit log what an import added; one that added nothing changed nothing.
+pub fn write_down(tx: &mut Tx<'_>, source: &str, tally: &Tally, now: Millis) -> Result<(), Error> {
+    let new = [
+        ("staff", tally.staff),
+        ("customers", tally.customers),
+        ("tickets", tally.tickets),
+        ("entries", tally.entries),
+    ];
+    if new.iter().all(|(_, count)| *count == 0) {
+        return Ok(());
+    }
+    let mut details = Details::none().with("from", source);
+    for (what, count) in new {
+        details = details.with(what, count);
+    }
+    audit::record(tx, &Actor::System, Action::DataImported, &Subject::doorkey(), details, now)
 }
 
 impl Tally {

@@ -18,7 +18,7 @@ mod timeline;
 
 pub use assemble::{Assembler, Piece, Whole, is_end};
 pub use export::export;
-pub use import::{Outcome, Remark, Tally, foresee, import};
+pub use import::{Outcome, Remark, Tally, foresee, import, write_down};
 pub use lines::{
     CustomerLine, EndLine, EntryLine, HeaderLine, Line, SettingLine, StaffLine, TicketLine, Totals,
 };

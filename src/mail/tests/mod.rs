@@ -57,6 +57,7 @@ pub(super) fn say(mail: &Mail) -> Rendered {
     let (link, code) = match mail {
         Mail::PortalLink { ticket: None, .. } => (format!("/portal#token={TOKEN}"), true),
         Mail::StaffSignIn { .. } => (format!("/admin#token={TOKEN}"), true),
+        Mail::StaffLink { .. } => (format!("/admin/sign-in/link/{TOKEN}"), false),
         Mail::CustomerReplied { reference, .. } | Mail::TicketAssigned { reference, .. } => {
             (format!("/admin/tickets/{reference}"), false)
         }
@@ -68,8 +69,10 @@ pub(super) fn say(mail: &Mail) -> Rendered {
     let minted = Minted {
         link: Some(format!("https://support.rfs.example{link}")),
         code: code.then(|| "482913".into()),
-        valid_for: if matches!(mail, Mail::StaffSignIn { .. }) { "15 minutes" } else { "7 days" }
-            .into(),
+        valid_for: match mail {
+            Mail::StaffSignIn { .. } | Mail::StaffLink { .. } => "15 minutes".into(),
+            _ => "7 days".into(),
+        },
     };
     render(mail, &brand(), &Rules::default(), &minted).expect("words")
 }

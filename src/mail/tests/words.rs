@@ -55,6 +55,7 @@ fn samples() -> Vec<Mail> {
             assigned_by: Some("Luc Weber".into()),
         },
         Mail::StaffSignIn { name: "Dana Reyes".into() },
+        Mail::StaffLink { name: "Kim Park".into(), sent_by: Some("Dana Reyes".into()) },
     ]
 }
 
@@ -98,7 +99,7 @@ fn what_is_stored_says_its_kind_and_comes_back() {
         assert_eq!(serde_json::from_str::<Mail>(&stored).expect("a mail"), mail);
     }
     let lanes: Vec<i64> = samples().iter().map(Mail::lane).collect();
-    assert_eq!(lanes, [0, 0, 1, 1, 1, 1, 1, 1, 0]);
+    assert_eq!(lanes, [0, 0, 1, 1, 1, 1, 1, 1, 0, 0]);
 }
 
 #[test]

@@ -43,6 +43,36 @@ pub const PLACES: &[Place] = &[
         for_admins: false,
     },
     Place {
+        href: "/admin/staff",
+        label: "Staff",
+        icon: "M2 3.5h12v9H2zM5.8 8a1.4 1.4 0 1 0 0-2.8 1.4 1.4 0 0 0 0 2.8zM3.8 10.8c0-1.2.9-1.8 2-1.8s2 .6 2 1.8M9.8 6.5h2.2M9.8 9h2.2",
+        for_admins: true,
+    },
+    Place {
+        href: "/admin/outbox",
+        label: "Mails",
+        icon: "M2 4h12v8.5H2zM2 4.5l6 4.5 6-4.5",
+        for_admins: true,
+    },
+    Place {
+        href: "/admin/api-keys",
+        label: "API Keys",
+        icon: "M10.5 8.5a3 3 0 1 0-2.8-2L2.5 11.7v2h2.2v-1.6h1.6v-1.6h1.3l1.1-1.1a3 3 0 0 0 1.8-.9zM11 5h.01",
+        for_admins: true,
+    },
+    Place {
+        href: "/admin/webhooks",
+        label: "Webhooks",
+        icon: "M8.6 5 6.4 9.2M8.2 5.1a2 2 0 1 0-1.5-.8M6.6 10.3a2.4 2.4 0 1 1-2.9-3M6.9 11.5h4M10.9 12.6a2.2 2.2 0 1 0 .6-3M9.4 4.8l2 3.6",
+        for_admins: true,
+    },
+    Place {
+        href: "/admin/audit",
+        label: "Audit Log",
+        icon: "M3.5 2.5h9v11h-9zM6 6h4M6 8.5h4M6 11h2.5",
+        for_admins: true,
+    },
+    Place {
         href: "/admin/settings",
         label: "Settings",
         icon: "M2 4.5h6.5M12.5 4.5H14M2 11.5h1.5M7.5 11.5H14M10.5 2.5a2 2 0 1 1 0 4a2 2 0 1 1 0-4M5.5 9.5a2 2 0 1 1 0 4a2 2 0 1 1 0-4",

@@ -6,6 +6,11 @@
 //! function of the domain; and answers with a page or [`desk::go`].
 
 mod answers;
+mod api_keys;
+mod audit;
+mod audit_query;
+mod colleague;
+mod csv;
 mod customer;
 mod customer_forms;
 mod customer_import;
@@ -21,11 +26,13 @@ pub mod guard;
 mod help;
 mod live;
 pub mod new_ticket;
+mod outbox;
 pub mod passkeys;
 pub mod sessions;
 mod settings;
 mod several;
 pub mod sign_in;
+mod staff;
 pub mod then;
 mod ticket;
 mod ticket_customer;
@@ -37,6 +44,8 @@ mod tickets_csv;
 mod upload;
 mod views;
 mod visitor;
+mod webhook;
+pub mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -69,6 +78,11 @@ pub fn routes() -> Router<Shared> {
         .merge(settings::routes())
         .merge(customer_import::routes())
         .merge(customer_person::routes())
+        .merge(staff::routes())
+        .merge(api_keys::routes())
+        .merge(webhooks::routes())
+        .merge(outbox::routes())
+        .merge(audit::routes())
         // Mails and bookmarks may name what is not there: say so in the desk's frame.
         .route("/admin/{*rest}", any(|| async { Problem::not_found() }))
 }

@@ -136,8 +136,8 @@ async fn store(desk: &Desk, party: Party, new: NewPasskey) -> Result<crate::ids:
 
 async fn remove(desk: Desk, Segments(id): Segments<i64>, form: Form) -> Reply {
     form.fields().finish()?;
-    let me = desk.me.clone();
-    desk.app.decide(move |tx, rules| passkeys::remove(tx, rules, &me, id)).await?;
+    let (me, now) = (desk.me.clone(), desk.now);
+    desk.app.decide(move |tx, rules| passkeys::remove(tx, rules, &me, id, now)).await?;
     go(LIST)
 }
 

@@ -7,6 +7,7 @@ use axum::routing::{get, post};
 use super::desk::{Desk, go};
 use super::form::Form;
 use super::frame::Frame;
+use crate::domain::Tx;
 use crate::domain::sessions::{self, Session};
 use crate::web::cookies::Cookie;
 use crate::web::ctx::Shared;
@@ -33,22 +34,23 @@ async fn list(desk: Desk) -> Reply {
 
 async fn end(desk: Desk, Segments(id): Segments<i64>, form: Form) -> Reply {
     form.fields().finish()?;
-    let (staff_id, now) = (desk.me.staff.id, desk.now);
-    desk.app.db.write(move |tx| sessions::revoke(tx, staff_id, id, now)).await?;
+    let (me, now) = (desk.me.clone(), desk.now);
+    desk.app.db.write(move |tx| sessions::revoke(tx, &me, id, now)).await?;
     if id == desk.me.session.id { leave(&desk) } else { go(LIST) }
 }
 
 async fn end_all(desk: Desk, form: Form) -> Reply {
     form.fields().finish()?;
-    let (staff_id, now) = (desk.me.staff.id, desk.now);
-    desk.app.db.write(move |tx| sessions::revoke_all(tx, staff_id, now)).await?;
+    let (me, now) = (desk.me.clone(), desk.now);
+    let work = move |tx: &mut Tx<'_>| sessions::revoke_all(tx, &me.actor(), &me.staff, now);
+    desk.app.db.write(work).await?;
     leave(&desk)
 }
 
 async fn sign_out(desk: Desk, form: Form) -> Reply {
     form.fields().finish()?;
-    let (staff_id, id, now) = (desk.me.staff.id, desk.me.session.id, desk.now);
-    desk.app.db.write(move |tx| sessions::revoke(tx, staff_id, id, now)).await?;
+    let (me, now) = (desk.me.clone(), desk.now);
+    desk.app.db.write(move |tx| sessions::revoke(tx, &me, me.session.id, now)).await?;
     leave(&desk)
 }
 

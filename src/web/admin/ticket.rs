@@ -224,6 +224,8 @@ pub(super) fn mail_name(kind: &str) -> &str {
         "ticket_resolved" => "Resolved",
         "customer_replied" => "Customer replied",
         "ticket_assigned" => "Assigned",
+        "staff_sign_in" => "Sign-in link",
+        "staff_link" => "Sign-in link from an admin",
         other => other,
     }
 }

@@ -18,7 +18,7 @@ pub const LIST: &str = "/admin/tickets";
 /// How many tickets a page has.
 const PAGE: i64 = 25;
 /// What may stand in an address as it is (RFC 3986 §3.4), so that people can read it.
-const ESCAPED: &AsciiSet =
+pub(super) const ESCAPED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'@').remove(b'~');
 
 /// What an address may hold, in the order in which it is written.

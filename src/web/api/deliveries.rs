@@ -43,11 +43,11 @@ pub async fn list(
     security(("api_key" = ["admin"])),
 )]
 pub async fn test(ctx: Ctx, Segments(segment): Segments<String>, Query(fields): Query) -> Reply {
-    program(&ctx, Role::Admin).await?;
+    let actor = program(&ctx, Role::Admin).await?;
     let id = id(&segment)?;
     fields.finish()?;
     let now = ctx.now;
-    let delivery = ctx.app.db.write(move |tx| webhooks::test(tx, id, now)).await?;
+    let delivery = ctx.app.db.write(move |tx| webhooks::test(tx, &actor, id, now)).await?;
     reply::json(StatusCode::ACCEPTED, &DeliveryJson::from(delivery))
 }
 
@@ -64,9 +64,10 @@ pub async fn retry(
     Segments((webhook, delivery)): Segments<(String, String)>,
     Query(fields): Query,
 ) -> Reply {
-    program(&ctx, Role::Admin).await?;
+    let actor = program(&ctx, Role::Admin).await?;
     let (webhook, delivery, now) = (id(&webhook)?, id(&delivery)?, ctx.now);
     fields.finish()?;
-    let again = ctx.app.db.write(move |tx| webhooks::retry(tx, webhook, delivery, now)).await?;
+    let again =
+        ctx.app.db.write(move |tx| webhooks::retry(tx, &actor, (webhook, delivery), now)).await?;
     reply::json(StatusCode::ACCEPTED, &DeliveryJson::from(again))
 }

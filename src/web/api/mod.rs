@@ -90,6 +90,9 @@ async fn viewer(ctx: &Ctx) -> Result<Viewer, Error> {
 async fn program(ctx: &Ctx, least: Role) -> Result<Actor, Error> {
     let hash = ctx.api_key()?;
     let actor = ctx.app.db.read(move |tx| api_keys::open(tx, hash)).await?;
+    if let Actor::Program { id, .. } = actor {
+        ctx.app.uses.key_used(id, ctx.now);
+    }
     match (&actor, least) {
         (Actor::Program { role: Role::Admin, .. }, _) | (_, Role::Technician) => Ok(actor),
         _ => Err(Error::Forbidden),

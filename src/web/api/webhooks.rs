@@ -39,7 +39,7 @@ pub async fn list(ctx: Ctx, Query(fields): Query) -> Reply {
     security(("api_key" = ["admin"])),
 )]
 pub async fn add(ctx: Ctx, body: Body) -> Reply {
-    program(&ctx, Role::Admin).await?;
+    let actor = program(&ctx, Role::Admin).await?;
     let mut fields = body.json()?;
     let allow = &ctx.app.config.webhooks.allow;
     let url = fields.required("url", |name, typed| webhooks::parse_url(name, typed, allow));
@@ -48,7 +48,7 @@ pub async fn add(ctx: Ctx, body: Body) -> Reply {
         fields.optional_words("events", &EventKind::ALL, EventKind::as_str).unwrap_or_default();
     let new = fields.finish_with(|| url.map(|url| NewWebhook { url, about, kinds }))?;
     let now = ctx.now;
-    let made = ctx.app.db.write(move |tx| webhooks::create(tx, &new, now)).await?;
+    let made = ctx.app.db.write(move |tx| webhooks::create(tx, &actor, &new, now)).await?;
     let made = shown(made);
     reply::created(&format!("/api/v1/webhooks/{}", made.webhook.id), &made)
 }
@@ -81,7 +81,7 @@ pub async fn show(ctx: Ctx, Segments(segment): Segments<String>, Query(fields): 
     security(("api_key" = ["admin"])),
 )]
 pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -> Reply {
-    program(&ctx, Role::Admin).await?;
+    let actor = program(&ctx, Role::Admin).await?;
     let id = id(&segment)?;
     let mut fields = body.json()?;
     fields.refuse_null(&["url", "description", "events", "active"]);
@@ -94,7 +94,7 @@ pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -
     };
     fields.finish()?;
     let now = ctx.now;
-    let work = move |tx: &mut Tx<'_>| webhooks::change(tx, id, change.clone(), now);
+    let work = move |tx: &mut Tx<'_>| webhooks::change(tx, &actor, id, change.clone(), now);
     let webhook = ctx.app.db.write(work).await?;
     reply::ok(&WebhookJson::from(webhook))
 }
@@ -107,10 +107,10 @@ pub async fn change(ctx: Ctx, Segments(segment): Segments<String>, body: Body) -
     security(("api_key" = ["admin"])),
 )]
 pub async fn delete(ctx: Ctx, Segments(segment): Segments<String>, Query(fields): Query) -> Reply {
-    program(&ctx, Role::Admin).await?;
-    let id = id(&segment)?;
+    let actor = program(&ctx, Role::Admin).await?;
+    let (id, now) = (id(&segment)?, ctx.now);
     fields.finish()?;
-    ctx.app.db.write(move |tx| webhooks::delete(tx, id)).await?;
+    ctx.app.db.write(move |tx| webhooks::delete(tx, &actor, id, now)).await?;
     reply::no_content()
 }
 
@@ -123,10 +123,10 @@ pub async fn delete(ctx: Ctx, Segments(segment): Segments<String>, Query(fields)
     security(("api_key" = ["admin"])),
 )]
 pub async fn rotate(ctx: Ctx, Segments(segment): Segments<String>, Query(fields): Query) -> Reply {
-    program(&ctx, Role::Admin).await?;
+    let actor = program(&ctx, Role::Admin).await?;
     let id = id(&segment)?;
     fields.finish()?;
     let now = ctx.now;
-    let made = ctx.app.db.write(move |tx| webhooks::rotate(tx, id, now)).await?;
+    let made = ctx.app.db.write(move |tx| webhooks::rotate(tx, &actor, id, now)).await?;
     reply::json(StatusCode::CREATED, &shown(made))
 }

@@ -323,6 +323,70 @@ async fn settings_are_previewed_and_saved_without_javascript() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_pages_for_admins_are_accessible() {
+    let Some(browser) = &Browser::start().await else { return };
+    let doorkey = Doorkey::start(&[]);
+    let program = doorkey.program("admin");
+    super::desk::sign_in(browser, &doorkey).await;
+    let kim = [
+        "staff",
+        "add",
+        "--email",
+        "kim@rfs.example",
+        "--name",
+        "Kim Park",
+        "--role",
+        "technician",
+    ];
+    doorkey.cli(&kim);
+    program.open_ticket(ANA, SUBJECT, DESCRIPTION).await;
+    browser.open(&doorkey.url("/admin/staff")).await;
+    browser.see("Kim Park").await;
+    look_at(browser, "desk-staff").await;
+    browser.follow("Kim Park").await;
+    browser.see("They are not signed in.").await;
+    look_at(browser, "desk-colleague").await;
+    browser.press("Make a Sign-in Link").await;
+    browser.see("A link with which they sign in, shown only now").await;
+    look_at(browser, "desk-colleague-link").await;
+
+    browser.open(&doorkey.url("/admin/api-keys")).await;
+    browser.fill("Name", "Web shop").await;
+    browser.press("Make Key").await;
+    browser.see("shown only now").await;
+    look_at(browser, "desk-api-keys").await;
+
+    browser.open(&doorkey.url("/admin/webhooks")).await;
+    browser.see("No webhooks yet").await;
+    look_at(browser, "desk-webhooks").await;
+    browser.fill("URL", "https://127.0.0.1/").await;
+    browser.press("Add Webhook").await;
+    browser.see("This address is not a public one.").await;
+    look_at(browser, "desk-webhooks-problem").await;
+    browser.fill("URL", "https://hooks.invalid/in").await;
+    browser.fill("What it is for", "The shop").await;
+    browser.press("Add Webhook").await;
+    browser.see("The secret of this webhook, shown only now").await;
+    browser.press("Send a Test Call").await;
+    browser.see("Test call").await;
+    look_at(browser, "desk-webhook").await;
+
+    browser.open(&doorkey.url("/admin/outbox")).await;
+    browser.see("No mail failed").await;
+    look_at(browser, "desk-outbox-empty").await;
+    browser.open(&doorkey.url("/admin/outbox?state=sent")).await;
+    browser.see("Ticket created").await;
+    look_at(browser, "desk-outbox").await;
+
+    browser.open(&doorkey.url("/admin/audit")).await;
+    browser.see("made a sign-in link for").await;
+    look_at(browser, "desk-audit").await;
+    browser.open(&doorkey.url("/admin/audit?from=x&who=ghost")).await;
+    browser.see("Some filters need another look").await;
+    look_at(browser, "desk-audit-problem").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_first_visit_is_light() {
     let Some(browser) = Browser::start().await else { return };
     let doorkey = Doorkey::start(&[]);

@@ -9,18 +9,19 @@ use axum::http::Request;
 use doorkey::app::App;
 use doorkey::clock::Clock;
 use doorkey::config::{Config, Flags};
+use doorkey::domain::api_keys;
 use doorkey::domain::customers::{self, NewCustomer};
 use doorkey::domain::email::Email;
 use doorkey::domain::links::{self, Reason};
 use doorkey::domain::staff::Role;
 use doorkey::domain::webhooks::{self, NewWebhook};
-use doorkey::domain::{Actor, api_keys};
 use doorkey::web::server::Limits;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
 use crate::support::contract::{self, document};
+use crate::support::desk::somebody;
 
 /// The methods that routes can have.
 pub const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -126,14 +127,14 @@ impl Caller {
         let now = app.clock.now();
         let email = Email::parse("email", "ana@cafe-lumen.example").unwrap();
         let made = app.decide(move |tx, rules| {
-            let (_, key) = api_keys::create(tx, "all", Role::Admin, now)?;
-            let (_, lesser) = api_keys::create(tx, "less", Role::Technician, now)?;
+            let (_, key) = api_keys::create(tx, &somebody(), "all", Role::Admin, now)?;
+            let (_, lesser) = api_keys::create(tx, &somebody(), "less", Role::Technician, now)?;
             let customer =
-                customers::add(tx, &Actor::System, &NewCustomer::with_email(email.clone()), now)?;
+                customers::add(tx, &somebody(), &NewCustomer::with_email(email.clone()), now)?;
             let (link, token) = links::issue_by_hand(
                 tx,
                 rules,
-                &Actor::System,
+                &somebody(),
                 (customer.id, None),
                 Reason::Api,
                 now,
@@ -142,7 +143,7 @@ impl Caller {
             let (_, old) = links::issue_by_hand(
                 tx,
                 rules,
-                &Actor::System,
+                &somebody(),
                 (customer.id, None),
                 Reason::Api,
                 past,
@@ -152,8 +153,8 @@ impl Caller {
                 about: String::new(),
                 kinds: Vec::new(),
             };
-            let (webhook, _) = webhooks::create(tx, &target, now)?;
-            let delivery = webhooks::test(tx, webhook.id, now)?;
+            let (webhook, _) = webhooks::create(tx, &somebody(), &target, now)?;
+            let delivery = webhooks::test(tx, &somebody(), webhook.id, now)?;
             let ids = [customer.id, link.id, webhook.id, delivery.id].map(|id| id.to_string());
             Ok::<_, doorkey::error::Error>((key, lesser, ids, [token, old].map(|it| it.reveal())))
         });

@@ -66,7 +66,7 @@ impl TestApp {
     /// A member of staff.
     pub async fn staff(&self, address: &str, name: &str, role: Role) -> Staff {
         let new = NewStaff { email: email(address), name: name.to_owned(), role };
-        self.act(move |tx, _, now| staff::add(tx, &new, now)).await.unwrap()
+        self.act(move |tx, _, now| staff::add(tx, &somebody(), &new, now)).await.unwrap()
     }
 
     /// A browser in which somebody with this role is signed in at the desk; they are added if
@@ -75,11 +75,11 @@ impl TestApp {
         let new = NewStaff { email: email(address), name: "Dana Reyes".into(), role };
         let made = self.act(move |tx, _, now| {
             let staff = match staff::find_by_email(tx, &new.email) {
-                Err(Error::NotFound) => staff::add(tx, &new, now)?,
+                Err(Error::NotFound) => staff::add(tx, &somebody(), &new, now)?,
                 found => found?,
             };
             assert_eq!(staff.role, role);
-            staff_sign_ins::issue_by_hand(tx, &staff, now)
+            staff_sign_ins::issue_by_hand(tx, &Actor::System, &staff, now)
         });
         let path = staff_sign_ins::url("", &made.await.unwrap().0);
         let browser = self.anon().browser();
@@ -93,7 +93,7 @@ impl TestApp {
             // No two keys in use share a name.
             let others = api_keys::list(tx)?.len();
             let name = if others == 0 { "the shop" } else { &format!("the shop {}", others + 1) };
-            api_keys::create(tx, name, role, now)
+            api_keys::create(tx, &somebody(), name, role, now)
         });
         let (_, key) = made.await.unwrap();
         self.anon().bearer(&key)

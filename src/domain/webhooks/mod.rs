@@ -4,15 +4,16 @@
 //! it. A worker claims a webhook with a lease, sends what is due with no transaction open, and
 //! settles it; a target that fails is left alone for a while, so it holds up no other.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::LazyLock;
+mod target;
+
 use std::time::Duration;
 
-use ipnet::IpNet;
-use url::{Host, Url};
+pub use target::{may_call, parse_url};
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::Actor;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::events::{self, Event, EventKind};
 use crate::domain::page::{self, Page};
 use crate::error::{Error, FieldCode, FieldError};
@@ -21,8 +22,6 @@ use crate::{ids, store};
 
 /// How many webhooks there may be: each event is queued for every one of them.
 pub const MOST: usize = 20;
-/// Longest URL, in characters.
-const URL_MAX: usize = 2_000;
 /// Deliveries that one claim sends, at the same time.
 const AT_ONCE: i64 = 10;
 /// How long a claim holds: longer than the slowest target may take to answer.
@@ -53,6 +52,8 @@ pub struct Webhook {
     pub created_at: Millis,
     /// How often in a row the target failed.
     pub failures: i64,
+    /// Until when the secret before the last one signs as well; none if there was none.
+    pub old_secret_until: Option<Millis>,
 }
 
 impl Webhook {
@@ -183,118 +184,61 @@ pub enum Outcome {
 /// The status by which a target says that it wants nothing any more (Standard Webhooks, "410 Gone").
 const GONE: u16 = 410;
 
-/// Reads a target from `field`: `https`, or `http` to networks that the setting `webhooks.allow`
-/// names. Where a name leads is looked at when it is called, each time.
-pub fn parse_url(field: &str, typed: &str, allow: &[IpNet]) -> Result<String, FieldError> {
-    let wrong = |code, message: &str| Err(FieldError::new(field, code, message));
-    let typed = typed.trim();
-    if typed.is_empty() {
-        return wrong(FieldCode::Required, "Please enter the URL that is to be called.");
-    }
-    if typed.chars().count() > URL_MAX {
-        return wrong(FieldCode::TooLong, "A URL has at most 2000 characters here.");
-    }
-    if typed.chars().any(char::is_control) {
-        return wrong(FieldCode::ControlCharacters, "A URL cannot contain control characters.");
-    }
-    let wanted = "Write a URL such as https://example.com/hooks/doorkey.";
-    let Ok(url) = Url::parse(typed) else { return wrong(FieldCode::Malformed, wanted) };
-    // Written out it may be longer: a path that was left out, letters beyond ASCII.
-    if url.as_str().len() > URL_MAX {
-        return wrong(FieldCode::TooLong, "Written out, this URL has more than 2000 characters.");
-    }
-    let scheme = url.scheme() == "https" || (url.scheme() == "http" && !allow.is_empty());
-    if !scheme || url.host().is_none() || url.fragment().is_some() {
-        return wrong(FieldCode::Malformed, wanted);
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        let message = "Leave user name and password out; each call is signed instead.";
-        return wrong(FieldCode::Malformed, message);
-    }
-    let address = match url.host() {
-        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-        // A name that is this machine by definition (RFC 6761 §6.3), whatever a resolver says.
-        Some(Host::Domain(name)) if is_this_machine(name) => Some(Ipv4Addr::LOCALHOST.into()),
-        Some(Host::Domain(_)) | None => None,
-    };
-    if address.is_some_and(|address| !may_call(address, allow)) {
-        let message = "This address is not a public one. The setting webhooks.allow can allow it.";
-        return wrong(FieldCode::Malformed, message);
-    }
-    Ok(url.into())
-}
-
-fn is_this_machine(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    name == "localhost" || name.ends_with(".localhost")
-}
-
-/// Whether `address` may be called: a public one, or one that the operator allows.
-pub fn may_call(address: IpAddr, allow: &[IpNet]) -> bool {
-    let address = address.to_canonical();
-    let within = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address));
-    within(allow) || !within(&PRIVATE)
-}
-
-/// Networks that are not the public internet (IANA's special-purpose address registries), and
-/// those that lead to IPv4 addresses in disguise.
-static PRIVATE: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
-    [
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.0.0.0/24",
-        "192.0.2.0/24",
-        "192.88.99.0/24",
-        "192.168.0.0/16",
-        "198.18.0.0/15",
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "224.0.0.0/4",
-        "240.0.0.0/4",
-        "::/96",
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-        "100::/64",
-        "2001::/23",
-        "2001:db8::/32",
-        "2002::/16",
-        "3fff::/20",
-        "5f00::/16",
-        "fc00::/7",
-        "fe80::/10",
-        "fec0::/10",
-        "ff00::/8",
-    ]
-    .iter()
-    .filter_map(|network| network.parse().ok())
-    .collect()
-});
-
 /// Makes a webhook. Its secret is shown once.
 ///
 /// # Errors
 /// [`Error::Invalid`] naming `url` when there are [`MOST`] already.
-pub fn create(tx: &mut Tx<'_>, new: &NewWebhook, now: Millis) -> Result<(Webhook, Secret), Error> {
+pub fn create(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    new: &NewWebhook,
+    now: Millis,
+) -> Result<(Webhook, Secret), Error> {
+    make(tx, actor, ids::new_id(now), new, now)
+}
+
+/// As [`create`], under an id that was drawn with the page on which it is asked for: what is sent twice
+/// makes one webhook. `None` if it was made before.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_once(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    id: i64,
+    new: &NewWebhook,
+    now: Millis,
+) -> Result<Option<(Webhook, Secret)>, Error> {
+    match store::webhooks::find(tx, id)? {
+        Some(_) => Ok(None),
+        None => make(tx, actor, id, new, now).map(Some),
+    }
+}
+
+fn make(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    id: i64,
+    new: &NewWebhook,
+    now: Millis,
+) -> Result<(Webhook, Secret), Error> {
     if store::webhooks::list(tx)?.len() >= MOST {
         let message = format!("There are {MOST} webhooks already; delete one first.");
         return Err(FieldError::new("url", FieldCode::Malformed, message).into());
     }
     let secret = Secret(ids::webhook_secret().to_vec());
     let webhook = Webhook {
-        id: ids::new_id(now),
+        id,
         url: new.url.clone(),
         about: new.about.clone(),
         kinds: new.kinds.clone(),
         active: true,
         created_at: now,
         failures: 0,
+        old_secret_until: None,
     };
     store::webhooks::insert(tx, &webhook, &secret.0)?;
+    write_down(tx, actor, Action::WebhookAdded, &webhook, Details::none(), now)?;
     Ok((webhook, secret))
 }
 
@@ -311,38 +255,113 @@ pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Webhook, Error> {
 /// Changes a webhook. One with a new URL, or active again, is tried at once.
 pub fn change(
     tx: &mut Tx<'_>,
+    actor: &Actor,
     id: i64,
     change: WebhookChange,
     now: Millis,
 ) -> Result<Webhook, Error> {
-    let mut webhook = find(tx, id)?;
+    let old = find(tx, id)?;
+    let mut webhook = old.clone();
     webhook.url = change.url.unwrap_or(webhook.url);
     webhook.about = change.about.unwrap_or(webhook.about);
     webhook.kinds = change.kinds.unwrap_or(webhook.kinds);
     webhook.active = change.active.unwrap_or(webhook.active);
     webhook.failures = 0;
     store::webhooks::update(tx, &webhook, now)?;
+    let details = difference(&old, &webhook);
+    if !details.is_empty() {
+        write_down(tx, actor, Action::WebhookEdited, &webhook, details, now)?;
+    }
     Ok(webhook)
 }
 
+/// What an edit changed. A URL is told without its query, which may hold a secret.
+fn difference(old: &Webhook, new: &Webhook) -> Details {
+    let kinds = |webhook: &Webhook| {
+        let words: Vec<&str> = webhook.kinds.iter().map(|kind| kind.as_str()).collect();
+        if words.is_empty() { "all".to_owned() } else { words.join(", ") }
+    };
+    let mut details = Details::none()
+        .changed("url", Subject::webhook(old).words, Subject::webhook(new).words)
+        .changed("about", old.about.as_str(), new.about.as_str())
+        .changed("kinds", kinds(old), kinds(new))
+        .changed("active", old.active, new.active);
+    if old.url != new.url && !details.0.contains_key("url") {
+        details = details.with("query of the URL", "changed");
+    }
+    details
+}
+
+fn write_down(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    action: Action,
+    webhook: &Webhook,
+    details: Details,
+    now: Millis,
+) -> Result<(), Error> {
+    audit::record(tx, actor, action, &Subject::webhook(webhook), details, now)
+}
+
 /// Removes a webhook and everything that was on its way to it.
-pub fn delete(tx: &mut Tx<'_>, id: i64) -> Result<(), Error> {
-    find(tx, id)?;
+pub fn delete(tx: &mut Tx<'_>, actor: &Actor, id: i64, now: Millis) -> Result<(), Error> {
+    let webhook = find(tx, id)?;
     store::deliveries::delete_of(tx, id)?;
-    Ok(store::webhooks::delete(tx, id)?)
+    store::webhooks::delete(tx, id)?;
+    write_down(tx, actor, Action::WebhookRemoved, &webhook, Details::none(), now)
 }
 
 /// Makes a new secret. The old one signs as well for a day.
-pub fn rotate(tx: &mut Tx<'_>, id: i64, now: Millis) -> Result<(Webhook, Secret), Error> {
-    let webhook = find(tx, id)?;
-    let secret = Secret(ids::webhook_secret().to_vec());
-    store::webhooks::set_secret(tx, id, &secret.0, now.plus(OLD_SECRET_TIME))?;
-    Ok((webhook, secret))
+pub fn rotate(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    id: i64,
+    now: Millis,
+) -> Result<(Webhook, Secret), Error> {
+    let webhook = store::webhooks::take(tx, id)?.ok_or(Error::NotFound)?;
+    change_secret(tx, actor, webhook, now)
+}
+
+/// As [`rotate`], if nobody has made one since somebody `saw` until when the old one signs: what is sent
+/// twice makes one secret. `None` if somebody has.
+pub fn rotate_once(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    id: i64,
+    saw: Option<Millis>,
+    now: Millis,
+) -> Result<Option<(Webhook, Secret)>, Error> {
+    let webhook = store::webhooks::take(tx, id)?.ok_or(Error::NotFound)?;
+    if webhook.old_secret_until != saw {
+        return Ok(None);
+    }
+    change_secret(tx, actor, webhook, now).map(Some)
+}
+
+fn change_secret(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    webhook: Webhook,
+    now: Millis,
+) -> Result<(Webhook, Secret), Error> {
+    let (secret, until) = (Secret(ids::webhook_secret().to_vec()), now.plus(OLD_SECRET_TIME));
+    store::webhooks::set_secret(tx, webhook.id, &secret.0, until)?;
+    write_down(tx, actor, Action::WebhookRotated, &webhook, Details::none(), now)?;
+    Ok((Webhook { old_secret_until: Some(until), ..webhook }, secret))
+}
+
+/// One delivery to a webhook.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn delivery_of(tx: &mut Tx<'_>, id: i64, delivery: i64) -> Result<Delivery, Error> {
+    store::deliveries::find(tx, id, delivery)?.ok_or(Error::NotFound)
 }
 
 /// Queues a test call.
-pub fn test(tx: &mut Tx<'_>, id: i64, now: Millis) -> Result<Delivery, Error> {
-    find(tx, id)?;
+pub fn test(tx: &mut Tx<'_>, actor: &Actor, id: i64, now: Millis) -> Result<Delivery, Error> {
+    let webhook = find(tx, id)?;
+    write_down(tx, actor, Action::WebhookTested, &webhook, Details::none(), now)?;
     let delivery = delivery(None, now);
     store::deliveries::insert(tx, id, &delivery)?;
     store::webhooks::wake(tx, id, now)?;
@@ -460,8 +479,15 @@ pub fn deliveries(
 
 /// Queues a delivery again that was given up, or that waits for its next attempt. What was
 /// delivered is sent once more, under the same `webhook-id`.
-pub fn retry(tx: &mut Tx<'_>, id: i64, delivery: i64, now: Millis) -> Result<Delivery, Error> {
+pub fn retry(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    (id, delivery): (i64, i64),
+    now: Millis,
+) -> Result<Delivery, Error> {
     let found = store::deliveries::find(tx, id, delivery)?.ok_or(Error::NotFound)?;
+    let (webhook, details) = (find(tx, id)?, Details::none().with("call", &*found.message_id));
+    write_down(tx, actor, Action::WebhookRedelivered, &webhook, details, now)?;
     let again = Delivery {
         state: DeliveryState::Queued,
         due_at: now,
@@ -482,85 +508,6 @@ pub fn forget_old(tx: &mut Tx<'_>, now: Millis, limit: i64) -> Result<u64, Error
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_public_addresses_are_called_unless_allowed() {
-        for private in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.31.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "0.0.0.0",
-            "100.64.0.1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "198.18.0.1",
-            "::1",
-            "::",
-            "fe80::1",
-            "fd00::1",
-            "ff02::1",
-            "::ffff:127.0.0.1",
-            "::ffff:169.254.169.254",
-            "64:ff9b::7f00:1",
-            "2002:7f00:1::",
-            "::127.0.0.1",
-            "fd00:ec2::254",
-        ] {
-            let address: IpAddr = private.parse().expect("an address");
-            assert!(!may_call(address, &[]), "{private}");
-            let allow = [IpNet::from(address.to_canonical())];
-            assert!(may_call(address, &allow), "{private} is allowed");
-        }
-        for public in ["93.184.215.14", "8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"] {
-            assert!(may_call(public.parse().expect("an address"), &[]), "{public}");
-        }
-        assert_eq!(PRIVATE.len(), 28, "every network in the list is one");
-    }
-
-    #[test]
-    fn targets_are_https_without_secrets_or_tricks() {
-        let allow = ["127.0.0.0/8".parse().expect("a network")];
-        assert!(parse_url("url", "https://example.com/a?b=c", &[]).is_ok());
-        assert!(parse_url("url", "http://127.0.0.1:9/x", &allow).is_ok());
-        assert!(parse_url("url", "https://localhost:9/x", &allow).is_ok());
-        assert!(parse_url("url", "https://localhost.example.com/", &[]).is_ok());
-        for bad in [
-            "",
-            "example.com",
-            "http://example.com/",
-            "ftp://example.com/",
-            "https://",
-            "https://user:pw@example.com/",
-            "https://example.com/#x",
-            "https://127.0.0.1/",
-            "https://2130706433/",
-            "https://localhost/",
-            "https://LOCALHOST.:8443/x",
-            "https://a.localhost/",
-            "https://0x7f.1/",
-            "https://[::1]/",
-            "https://[::ffff:10.0.0.1]/",
-            "javascript:alert(1)",
-            "https://exa mple.com/",
-            "https://example.com/\nx",
-            "file:///etc",
-        ] {
-            assert!(parse_url("url", bad, &[]).is_err(), "{bad}");
-        }
-        for long in [
-            format!("https://example.com/{}", "a".repeat(2_000)),
-            // 2,000 as typed, one more with the path that was left out.
-            format!("https://{}aa", "a.".repeat(995)),
-            format!("https://example.com/{}", "ä".repeat(1_000)),
-        ] {
-            let code = parse_url("url", &long, &[]).map_err(|error| error.code);
-            assert_eq!(code, Err(FieldCode::TooLong), "{long}");
-        }
-        let whole = format!("https://example.com/{}", "a".repeat(1_980));
-        assert_eq!(parse_url("url", &whole, &[]).as_deref(), Ok(whole.as_str()));
-    }
 
     #[test]
     fn a_delivery_is_tried_for_two_days() {
