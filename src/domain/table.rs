@@ -255,6 +255,7 @@ mod tests {
         }
     }
 
+    #[test]
     fn a_line_is_what_rfc_4180_says() {
         let row = ["a,b", "say \"no\"", "two\nlines", "plain"].map(str::to_owned);
         let said = String::from_utf8(lines(std::iter::once(row))).expect("UTF-8");

@@ -127,6 +127,7 @@ pub fn kind_name(kind: &EventKind) -> &'static str {
         EventKind::TicketChanged => "Subject, priority or category changed",
         EventKind::CustomerCreated => "Customer added",
         EventKind::CustomerChanged => "Customer changed",
+        EventKind::CustomerErased => "Customer erased",
     }
 }
 
