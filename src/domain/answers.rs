@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::Actor;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::text::{self, fold};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids;
@@ -159,14 +161,24 @@ pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Answer, Error> {
 ///
 /// # Errors
 /// [`Error::Invalid`] naming `name` if another is called so, or there are 200 already.
-pub fn add(tx: &mut Tx<'_>, name: &str, body: &str, now: Millis) -> Result<Answer, Error> {
+pub fn add(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    (name, body): (&str, &str),
+    now: Millis,
+) -> Result<Answer, Error> {
     if store::answers::names(tx)?.len() >= MOST {
         let message = format!("There are {MOST} saved answers already. Please remove one first.");
         return Err(FieldError::new("name", FieldCode::TooLong, message).into());
     }
     let (id, name, body) = (ids::new_id(now), name.to_owned(), body.to_owned());
     let answer = Answer { id, name, body, updated_at: now };
-    if store::answers::insert(tx, &answer, &fold(&answer.name))? { Ok(answer) } else { taken() }
+    if !store::answers::insert(tx, &answer, &fold(&answer.name))? {
+        return taken();
+    }
+    let subject = Subject::answer(&answer);
+    audit::record(tx, actor, Action::AnswerAdded, &subject, Details::none(), now)?;
+    Ok(answer)
 }
 
 /// Writes an answer anew.
@@ -175,19 +187,27 @@ pub fn add(tx: &mut Tx<'_>, name: &str, body: &str, now: Millis) -> Result<Answe
 /// [`Error::NotFound`]; [`Error::Invalid`] naming `name` if another is called so.
 pub fn change(
     tx: &mut Tx<'_>,
+    actor: &Actor,
     id: i64,
-    name: &str,
-    body: &str,
+    (name, body): (&str, &str),
     now: Millis,
 ) -> Result<Answer, Error> {
-    let answer = find(tx, id)?;
-    let (name, body) = (name.to_owned(), body.to_owned());
-    let answer = Answer { name, body, updated_at: now, ..answer };
-    match store::answers::update(tx, &answer, &fold(&answer.name)) {
-        Ok(()) => Ok(answer),
-        Err(error) if error.is_unique(store::answers::NAME) => taken(),
-        Err(error) => Err(error.into()),
+    let before = find(tx, id)?;
+    let answer = Answer { id, name: name.to_owned(), body: body.to_owned(), updated_at: now };
+    let details = Details::none().changed("name", before.name.as_str(), &answer.name).changed(
+        "text",
+        before.body.as_str(),
+        &answer.body,
+    );
+    if details.is_empty() {
+        return Ok(before);
     }
+    match store::answers::update(tx, &answer, &fold(&answer.name)) {
+        Err(error) if error.is_unique(store::answers::NAME) => return taken(),
+        updated => updated?,
+    }
+    audit::record(tx, actor, Action::AnswerEdited, &Subject::answer(&answer), details, now)?;
+    Ok(answer)
 }
 
 fn taken<T>() -> Result<T, Error> {
@@ -199,9 +219,11 @@ fn taken<T>() -> Result<T, Error> {
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub fn remove(tx: &mut Tx<'_>, id: i64) -> Result<Answer, Error> {
+pub fn remove(tx: &mut Tx<'_>, actor: &Actor, id: i64, now: Millis) -> Result<Answer, Error> {
     let answer = find(tx, id)?;
     store::answers::remove(tx, id)?;
+    let (subject, details) = (Subject::answer(&answer), Details::none());
+    audit::record(tx, actor, Action::AnswerRemoved, &subject, details, now)?;
     Ok(answer)
 }
 

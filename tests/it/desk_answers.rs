@@ -4,6 +4,7 @@ use doorkey::domain::answers;
 use doorkey::domain::staff::Role;
 
 use crate::support::client::Client;
+use crate::support::desk::somebody;
 use crate::support::{TestApp, dump};
 
 const ANA: &str = "ana@cafe-lumen.example";
@@ -29,7 +30,7 @@ fn written(page: &str, name: &str) -> String {
 
 #[tokio::test]
 async fn an_answer_is_kept_changed_and_removed() {
-    let (_app, dana, path) = set_up().await;
+    let (app, dana, path) = set_up().await;
     let list = dana.get("/admin/answers").await.expect(200).text();
     assert!(list.contains("Power cut") && list.contains("Hello {customer}"), "{list}");
     let page = dana.get(&path).await.expect(200).text();
@@ -45,6 +46,12 @@ async fn an_answer_is_kept_changed_and_removed() {
         dana.form(&address, &fields[..0]).await.expect(if address == path { 422 } else { 404 });
     }
     dana.get(&path).await.expect(404);
+    let boss = app.at_the_desk("boss@rfs.example", Role::Admin).await;
+    let log = boss.get("/admin/audit.csv?who=staff").await.expect(200).text();
+    for line in ["added", "edited", "removed"] {
+        assert_eq!(log.matches(&format!(",answer.{line},")).count(), 1, "{log}");
+    }
+    assert!(log.contains("name: “Power cut” became “After a power cut”; text: "), "{log}");
 }
 
 #[tokio::test]
@@ -79,9 +86,11 @@ async fn what_is_wrong_with_an_answer_is_said_at_its_field_and_what_was_typed_st
 async fn there_are_at_most_as_many_as_a_list_can_show() {
     let (app, dana, _) = set_up().await;
     for number in 1..answers::MOST {
-        app.act(move |tx, _, now| answers::add(tx, &format!("Answer {number}"), "Text", now))
-            .await
-            .unwrap();
+        app.act(move |tx, _, now| {
+            answers::add(tx, &somebody(), (&format!("Answer {number}"), "Text"), now)
+        })
+        .await
+        .unwrap();
     }
     let fields = [("name", "One more"), ("body", "Text")];
     let page = dana.form("/admin/answers", &fields).await.expect(422).text();

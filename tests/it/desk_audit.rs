@@ -88,7 +88,8 @@ async fn the_log_is_taken_away_as_a_table_without_formulas_or_json() {
     let mut reader = csv::Reader::from_reader(answer.body.as_ref());
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     assert_eq!(rows.len() as i64, app.number("SELECT count(*) FROM audit").await);
-    let row = &rows[0];
+    assert_eq!((&rows[0][3], &rows[0][4]), ("Dana Reyes", "data.audit_exported"));
+    let row = &rows[1];
     assert_eq!((&row[1], &row[3], &row[4]), ("staff", "Dana Reyes", "staff.edited"));
     assert_eq!(&row[6], "'=HYPERLINK(\"x\")");
     assert_eq!(&row[7], "name: nothing became “=1+1”; role: admin");

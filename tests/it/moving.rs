@@ -60,7 +60,8 @@ fn the_example_in_the_documentation_is_imported_and_exported_again() {
     let done = place.import(&docs("export-example.jsonl"), &["--json"]);
     assert_eq!(done.status.code(), Some(0), "{done:?}");
     let expected = json!({
-        "type": "done", "dry_run": false, "source": "doorkey", "staff": 1, "known_staff": 0,
+        "type": "done", "dry_run": false, "source": "doorkey", "settings": 1,
+        "known_settings": 0, "staff": 1, "known_staff": 0,
         "customers": 1, "known_customers": 0, "tickets": 1, "grown_tickets": 0,
         "known_tickets": 0, "kept_tickets": 0, "entries": 8, "bad": 0, "unknown_categories": [],
     });
@@ -75,7 +76,10 @@ fn an_export_goes_through_a_file_or_a_pipe_into_another_doorkey() {
     let file = here.file("company.jsonl");
     std::fs::write(&file, "what was there before").unwrap();
     let done = here.doorkey.cli(&["export", file.to_str().unwrap(), "--replace"]);
-    assert_eq!(done, json!({ "staff": 1, "customers": 1, "tickets": 1, "entries": 8 }));
+    assert_eq!(
+        done,
+        json!({ "settings": 1, "staff": 1, "customers": 1, "tickets": 1, "entries": 8 })
+    );
     let written = std::fs::read_to_string(&file).unwrap();
     assert_eq!(written, here.export());
     assert_eq!(
@@ -90,8 +94,8 @@ fn an_export_goes_through_a_file_or_a_pipe_into_another_doorkey() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(
         said(&output.stdout),
-        "Imported: 1 member of staff, 1 customer, 1 ticket, 8 entries. Tickets that grow: 0; here \
-         before: 0.\n"
+        "Imported: 1 member of staff, 1 customer, 1 ticket, 8 entries, 1 setting. Tickets that \
+         grow: 0; here before: 0.\n"
     );
     assert_eq!(there.export(), written);
 }

@@ -337,10 +337,11 @@ async fn searches_and_names(app: &TestApp) {
     }
     let staff = app.number("SELECT min(id) FROM staff").await;
     app.act(move |tx, _, now| {
-        let answer = answers::add(tx, "Power cut", "Hello {customer}", now)?.id;
-        answers::change(tx, answer, "After a power cut", "Hello {customer}", now)?;
+        let (dana, body) = (somebody(), "Hello {customer}");
+        let answer = answers::add(tx, &dana, ("Power cut", body), now)?.id;
+        answers::change(tx, &dana, answer, ("After a power cut", body), now)?;
         assert_eq!(answers::list(tx)?.len(), 1);
-        answers::remove(tx, answer)?;
+        answers::remove(tx, &dana, answer, now)?;
         saved_views::keep(tx, staff, "Mine", "assignee=me", now)?;
         assert_eq!(saved_views::list(tx, staff)?.len(), 1);
         saved_views::remove(tx, staff, "MINE")

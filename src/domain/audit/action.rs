@@ -59,11 +59,16 @@ actions! {
     LinkSent "link.sent" "mailed a portal link to" ""
     LinkRevoked "link.revoked" "revoked a portal link of" ""
     LinksRevoked "link.revoked_all" "revoked every portal link of" ""
+    AnswerAdded "answer.added" "added the saved answer" ""
+    AnswerEdited "answer.edited" "edited the saved answer" ""
+    AnswerRemoved "answer.removed" "removed the saved answer" ""
     MailRetried "mail.retried" "queued again the mail to" ""
     MailGivenUp "mail.given_up" "gave up the mail to" ""
     MailsRetried "mail.retried_all" "queued again every failed mail of" ""
     MailsGivenUp "mail.given_up_all" "gave up every held mail of" ""
     SettingsChanged "settings.changed" "changed the settings of" ""
+    TicketsExported "data.tickets_exported" "exported a list of tickets from" ""
+    AuditExported "data.audit_exported" "exported the audit log of" ""
     BackupMade "data.backed_up" "made a backup of" ""
     BackupRestored "data.restored" "restored a backup into" ""
     DataImported "data.imported" "imported data into" ""
@@ -94,6 +99,7 @@ impl Action {
             "webhook" => "Webhooks",
             "customer" => "Customers",
             "link" => "Portal links",
+            "answer" => "Saved answers",
             "mail" => "Mails",
             "settings" => "Settings",
             _ => "Data",

@@ -16,6 +16,7 @@ pub use export::export;
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::answers::Answer;
 use crate::domain::api_keys::ApiKey;
 use crate::domain::customers::Customer;
 use crate::domain::events::Changes;
@@ -100,7 +101,7 @@ impl By {
 /// What it was done to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// What kind of thing: `staff`, `customer`, `api_key`, `webhook`, `mail`, `setting`, `doorkey`.
+    /// What kind of thing: `staff`, `customer`, `api_key`, `webhook`, `answer`, `mail`, `doorkey`.
     pub kind: String,
     /// Its row; 0 if it has none.
     pub id: i64,
@@ -138,6 +139,11 @@ impl Subject {
     pub fn webhook(webhook: &Webhook) -> Self {
         let url = webhook.url.split('?').next().unwrap_or_default();
         Self::new("webhook", webhook.id, url)
+    }
+
+    /// A saved answer, by its name.
+    pub fn answer(answer: &Answer) -> Self {
+        Self::new("answer", answer.id, &answer.name)
     }
 
     /// A mail, by whom it is for.

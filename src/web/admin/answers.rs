@@ -47,8 +47,8 @@ async fn add(desk: Desk, form: Form) -> Reply {
         Ok(both) => both,
         Err(error) => return listed(&desk, form.refused(error)?).await,
     };
-    let now = desk.now;
-    match desk.app.db.write(move |tx| answers::add(tx, &name, &body, now)).await {
+    let (actor, now) = (desk.actor(), desk.now);
+    match desk.app.db.write(move |tx| answers::add(tx, &actor, (&name, &body), now)).await {
         Ok(_) => go(LIST),
         Err(error) => listed(&desk, form.refused(error)?).await,
     }
@@ -69,8 +69,9 @@ async fn change(desk: Desk, Segments(id): Segments<i64>, form: Form) -> Reply {
         Ok(both) => both,
         Err(error) => return one(&desk, id, &form.refused(error)?),
     };
-    let now = desk.now;
-    match desk.app.db.write(move |tx| answers::change(tx, id, &name, &body, now)).await {
+    let (actor, now) = (desk.actor(), desk.now);
+    let work = move |tx: &mut Tx<'_>| answers::change(tx, &actor, id, (&name, &body), now);
+    match desk.app.db.write(work).await {
         Ok(_) => go(LIST),
         Err(error) => one(&desk, id, &form.refused(error)?),
     }
@@ -78,7 +79,8 @@ async fn change(desk: Desk, Segments(id): Segments<i64>, form: Form) -> Reply {
 
 async fn remove(desk: Desk, Segments(id): Segments<i64>, form: Form) -> Reply {
     form.fields().finish()?;
-    desk.app.db.write(move |tx| answers::remove(tx, id)).await?;
+    let (actor, now) = (desk.actor(), desk.now);
+    desk.app.db.write(move |tx| answers::remove(tx, &actor, id, now)).await?;
     go(LIST)
 }
 

@@ -35,9 +35,10 @@ async fn table(desk: AdminDesk, RawQuery(text): RawQuery, room: Room) -> Reply {
     if asked.form.is_refused() {
         return page(&desk, asked).await;
     }
-    stream(&desk, &room, "audit", move |tx, parts| {
+    stream(&desk, &room, ("audit", Action::AuditExported), move |tx, parts| {
         audit::export(tx, &asked.query, |part| parts.send(part))
     })
+    .await
 }
 
 /// What is read at one moment.

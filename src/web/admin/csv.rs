@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use super::desk::Desk;
 use super::download::{self, Sender, Stop};
 use crate::domain::Tx;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::web::problem::{Problem, ROOM_RETRY};
 use crate::web::reply::Reply;
 
@@ -25,13 +26,18 @@ impl Room {
 }
 
 /// Answers with what `write` hands over, as a file called by `name` and the day. What it asks for was looked at
-/// before: once the first line is sent nothing can be refused any more.
-pub fn stream<W>(desk: &Desk, room: &Room, name: &str, write: W) -> Reply
+/// before: once the first line is sent nothing can be refused any more. The audit log tells of it as `action`.
+pub async fn stream<W>(desk: &Desk, room: &Room, (name, action): (&str, Action), write: W) -> Reply
 where
     W: FnOnce(&mut Tx<'_>, &Sender) -> Result<u64, Stop> + Send + 'static,
 {
     let place = Arc::clone(&room.0).try_acquire_owned();
     let place = place.map_err(|_| Problem::unavailable(ROOM_RETRY))?;
+    let (actor, now) = (desk.actor(), desk.now);
+    let told = move |tx: &mut Tx<'_>| {
+        audit::record(tx, &actor, action, &Subject::doorkey(), Details::none(), now)
+    };
+    desk.app.db.write(told).await?;
     let (sender, parts) = download::pipe();
     let app = Arc::clone(&desk.app);
     tokio::spawn(async move {

@@ -9,6 +9,7 @@ use super::desk::Desk;
 use super::ticket_query::Asked;
 use super::tickets::{self, Told};
 use crate::domain::Tx;
+use crate::domain::audit::Action;
 use crate::domain::tickets::{DeskQuery, export, list};
 use crate::error::Error;
 use crate::web::ctx::Shared;
@@ -32,7 +33,8 @@ async fn show(desk: Desk, RawQuery(text): RawQuery, room: Room) -> Reply {
     if is_refused || desk.app.db.scan(work).await? {
         return tickets::page(&desk, asked, Told::default()).await;
     }
-    stream(&desk, &room, "tickets", move |tx, parts| {
+    stream(&desk, &room, ("tickets", Action::TicketsExported), move |tx, parts| {
         export(tx, &asked.query, |part| parts.send(part))
     })
+    .await
 }
