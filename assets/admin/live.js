@@ -82,6 +82,8 @@ function closeStream() {
 /** @param {HTMLElement} page */
 async function afterRefusal(page) {
   closeStream();
+  // A page that is being left is told of an error, too; it does not live to ask.
+  await new Promise((done) => setTimeout(done, PAUSE_BETWEEN));
   try {
     const answer = await fetch("/admin/live", { headers: { Accept: "application/json", "Doorkey-Live": "1" } });
     if (answer.status === 401) return saySignedOut();

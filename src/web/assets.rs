@@ -38,6 +38,7 @@ const HELP_PORTAL: &[u8] = include_bytes!("../../assets/help/portal.webp");
 const HELP_TICKETS: &[u8] = include_bytes!("../../assets/help/tickets.webp");
 const HELP_TICKET: &[u8] = include_bytes!("../../assets/help/ticket.webp");
 const HELP_CUSTOMER: &[u8] = include_bytes!("../../assets/help/customer.webp");
+const HELP_SETTINGS: &[u8] = include_bytes!("../../assets/help/settings.webp");
 const PICTURE: &str = "image/webp";
 
 /// The page script's modules, each after what it leans on.
@@ -117,6 +118,7 @@ impl Assets {
             Asset::new("help-tickets.webp", PICTURE, HELP_TICKETS),
             Asset::new("help-ticket.webp", PICTURE, HELP_TICKET),
             Asset::new("help-customer.webp", PICTURE, HELP_CUSTOMER),
+            Asset::new("help-settings.webp", PICTURE, HELP_SETTINGS),
         ])
     }
 
