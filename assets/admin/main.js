@@ -8,6 +8,11 @@ import { offerCustomers } from "./new_ticket.js";
 import { offerPasskeys } from "./passkeys.js";
 import { offerColours } from "./settings.js";
 
+// On a telephone the places of the desk stand in one strip: the one that is open is to be in sight.
+const places = document.querySelector(".places ul");
+const here = places?.querySelector("[aria-current]");
+if (places && here instanceof HTMLElement) places.scrollLeft = here.offsetLeft - (places.clientWidth - here.offsetWidth) / 2;
+
 followNews();
 writeTimes(document);
 keepTimes();

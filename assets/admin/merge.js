@@ -2,7 +2,6 @@
 
 import { announce, find, findAll } from "../portal/dom.js";
 import { writeTimes } from "../portal/times.js";
-import { insertAnswers } from "./answers.js";
 
 /** What the server last said of each part, to tell a change from our own writing of times. @type {Map<string, string>} */
 const partsSaid = new Map();
@@ -60,7 +59,6 @@ export function swapParts(page, fresh) {
     partsSaid.set(name, text);
     const swapped = document.importNode(part, true);
     writeTimes(swapped);
-    insertAnswers(swapped);
     shown.replaceWith(swapped);
   }
 }
