@@ -186,6 +186,7 @@ fn ticket(
     store::erasures::remove_texts(tx, customer_id, id)?;
     let_others_go(tx, id, false, now)?;
     store::erasures::remove_mails_of_ticket(tx, id)?;
+    audit::forget_changes(tx, id)?;
     let erased = take(tx, &Actor::System, reference)?;
     index(tx, &erased)?;
     search::rebuild(tx, &erased)
@@ -221,6 +222,7 @@ fn moves(tx: &mut Tx<'_>, erasure: Erasure, now: Millis) -> Result<Option<i64>, 
             store::search::write_over(tx, ticket.customer.id, *id, entry, &text::fold(ERASED))?;
         }
         search::rebuild(tx, &ticket)?;
+        audit::forget_changes(tx, *id)?;
         let_others_go(tx, *id, true, now)?;
         store::erasures::remove_mails_to_staff(tx, *id)?;
     }

@@ -110,6 +110,19 @@ pub fn about(
     tx.rows(&sql, params![key, after, before, limit])
 }
 
+/// The newest about one thing: its kind and its row.
+pub fn of_subject(
+    tx: &mut Tx<'_>,
+    (kind, id): (&str, i64),
+    limit: i64,
+) -> Result<Vec<Line>, DbError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM audit WHERE subject_kind = $1 AND subject_id = $2 \
+         ORDER BY id DESC LIMIT $3"
+    );
+    tx.rows(&sql, params![kind, id, limit])
+}
+
 /// Takes out what a hand was called.
 pub fn forget_name(tx: &mut Tx<'_>, kind: &str, id: i64) -> Result<(), DbError> {
     tx.run("UPDATE audit SET by_name = '' WHERE by_kind = $1 AND by_id = $2", params![kind, id])?;
@@ -121,6 +134,15 @@ pub fn forget_subject(tx: &mut Tx<'_>, kind: &str, id: i64) -> Result<(), DbErro
     tx.run(
         "UPDATE audit SET subject = '', subject_key = '', details = '{}' \
          WHERE subject_kind = $1 AND subject_id = $2",
+        params![kind, id],
+    )?;
+    Ok(())
+}
+
+/// Takes out how it was changed; what it is called stays.
+pub fn forget_details(tx: &mut Tx<'_>, kind: &str, id: i64) -> Result<(), DbError> {
+    tx.run(
+        "UPDATE audit SET details = '{}' WHERE subject_kind = $1 AND subject_id = $2",
         params![kind, id],
     )?;
     Ok(())

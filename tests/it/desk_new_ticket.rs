@@ -73,6 +73,19 @@ async fn created(app: &TestApp, answer: Answer) -> Ticket {
 }
 
 #[tokio::test]
+async fn a_mail_that_is_not_sent_to_an_inactive_customer_is_told() {
+    let (app, dana) = desk().await;
+    let customer = app.customer_row(ANA).await.id;
+    app.set_active(customer, false).await;
+    let answer = send(&dana, &filled(&dana).await).await.expect(303);
+    let then = answer.header("location").unwrap().to_owned();
+    let page = dana.get(&then).await.expect(200).text();
+    assert!(page.contains("No mail was sent: this customer is inactive."), "{page}");
+    app.deliver().await;
+    assert_eq!(app.mailbox(ANA).len(), 0);
+}
+
+#[tokio::test]
 async fn a_ticket_is_created_for_who_called() {
     let (app, dana) = desk().await;
     let form = filled(&dana).await;

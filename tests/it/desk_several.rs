@@ -57,6 +57,27 @@ async fn press_undo(dana: &Client, page: &str) -> Answer {
 }
 
 #[tokio::test]
+async fn what_somebody_else_changed_meanwhile_is_left_to_them() {
+    let (app, dana, tickets) = desk(2).await;
+    let list = dana.get("/admin/tickets").await.expect(200).text();
+    let shown: Vec<String> = list
+        .split("name=\"seen\" value=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(shown.len(), 2, "{list}");
+    let to_eli = Change { assignee: Some(Some(email(ELI))), ..Change::default() };
+    app.change(&tickets[0], to_eli).await.unwrap();
+    let mut wanted = vec![("assignee", DANA)];
+    wanted.extend(shown.iter().map(|seen| ("seen", seen.as_str())));
+    let page = change(&dana, &tickets, &wanted).await.expect(200).text();
+    assert!(page.contains("1 ticket changed, 1 could not be changed."), "{page}");
+    assert!(page.contains("Somebody changed it meanwhile."), "{page}");
+    assert_eq!(app.see(&tickets[0]).await.assignee.unwrap().email, email(ELI));
+    assert_eq!(app.see(&tickets[1]).await.assignee.unwrap().email, email(DANA));
+}
+
+#[tokio::test]
 async fn chosen_tickets_change_together_and_back() {
     let (app, dana, tickets) = desk(4).await;
     let wanted = [

@@ -183,6 +183,70 @@ async fn two_who_write_at_once_overwrite_nothing() {
 }
 
 #[tokio::test]
+async fn who_changes_one_detail_leaves_the_others_as_others_made_them() {
+    let (app, dana, ticket) = set_up().await;
+    let omar = signed_in(&app, "omar@rfs.example", "Omar Haddad").await;
+    let details = format!("{}/details", path(&ticket));
+    let (page, of_dana) = look(&dana, &ticket).await;
+    let (_, of_omar) = look(&omar, &ticket).await;
+    let was = [
+        ("was_subject", "Alarm beeps"),
+        ("was_priority", "medium"),
+        ("was_category", ""),
+        ("was_assignee", ""),
+    ];
+    for (name, value) in was {
+        assert!(page.contains(&format!("name=\"{name}\" value=\"{value}\"")), "{name}: {page}");
+    }
+    let of = |seen, subject, priority, category| {
+        let asked = [("seen", seen), ("subject", subject), ("priority", priority)];
+        [&asked[..], &[("category", category), ("assignee", "")]].concat()
+    };
+    let omars = [of(&*of_omar, "Alarm beeps", "urgent", "Alarm"), was.to_vec()].concat();
+    omar.form(&details, &omars).await.expect(303);
+    let danas = [of(&*of_dana, "Alarm beeps at night", "medium", ""), was.to_vec()].concat();
+    let page = dana.form(&details, &danas).await.expect(409).text();
+    for words in [
+        "Priority: now <b><bdi>Urgent</bdi></b>",
+        "Category: now <b><bdi>Alarm</bdi></b>",
+        "value=\"Alarm beeps at night\"",
+        "value=\"urgent\" selected",
+        "name=\"was_priority\" value=\"urgent\"",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("Subject: now"), "{page}");
+    // Sent again, even as it was typed at first, it changes the subject alone.
+    let seen = seen(&page);
+    let again = [of(&*seen, "Alarm beeps at night", "medium", ""), was.to_vec()].concat();
+    dana.form(&details, &again).await.expect(303);
+    let now = app.see(&ticket.reference).await;
+    assert_eq!((&*now.subject, now.priority), ("Alarm beeps at night", Priority::Urgent));
+    assert_eq!(now.category.as_deref(), Some("Alarm"));
+    // Who did what is told.
+    let (page, _) = look(&omar, &ticket).await;
+    for words in [
+        "<bdi>Omar Haddad</bdi>",
+        "priority: “medium” became “urgent”",
+        "category: nothing became “Alarm”",
+        "subject: “Alarm beeps” became “Alarm beeps at night”",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_offered_a_mail_that_is_not_sent() {
+    let (app, dana, ticket) = set_up().await;
+    let (page, _) = look(&dana, &ticket).await;
+    assert_eq!(page.matches("name=\"notify\"").count(), 2, "{page}");
+    app.set_active(ticket.customer.id, false).await;
+    let (page, _) = look(&dana, &ticket).await;
+    assert!(!page.contains("name=\"notify\""), "{page}");
+    assert_eq!(page.matches("No mail is sent: this customer is inactive.").count(), 2, "{page}");
+}
+
+#[tokio::test]
 async fn details_are_changed_and_what_is_wrong_stays_as_typed() {
     let (app, dana, ticket) = set_up().await;
     app.staff("omar@rfs.example", "Omar Haddad", Role::Technician).await;

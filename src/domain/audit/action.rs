@@ -55,6 +55,7 @@ actions! {
     CustomerErased "customer.erased" "erased the customer" ""
     CustomerExported "customer.exported" "exported everything about the customer" ""
     CustomersImported "customer.imported" "imported customers into" ""
+    TicketChanged "ticket.changed" "changed the ticket" ""
     LinkMade "link.made" "made a portal link for" ""
     LinkSent "link.sent" "mailed a portal link to" ""
     LinkRevoked "link.revoked" "revoked a portal link of" ""
@@ -98,6 +99,7 @@ impl Action {
             "api_key" => "API keys",
             "webhook" => "Webhooks",
             "customer" => "Customers",
+            "ticket" => "Tickets",
             "link" => "Portal links",
             "answer" => "Saved answers",
             "mail" => "Mails",

@@ -23,6 +23,7 @@ use crate::domain::events::Changes;
 use crate::domain::outbox::StoredMail;
 use crate::domain::page::{self, Page};
 use crate::domain::staff::Staff;
+use crate::domain::tickets::Ticket;
 use crate::domain::webhooks::Webhook;
 use crate::domain::{Actor, text};
 use crate::error::Error;
@@ -101,7 +102,8 @@ impl By {
 /// What it was done to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// What kind of thing: `staff`, `customer`, `api_key`, `webhook`, `answer`, `mail`, `doorkey`.
+    /// What kind of thing: `staff`, `customer`, `api_key`, `webhook`, `ticket`, `answer`, `mail`,
+    /// `doorkey`.
     pub kind: String,
     /// Its row; 0 if it has none.
     pub id: i64,
@@ -139,6 +141,11 @@ impl Subject {
     pub fn webhook(webhook: &Webhook) -> Self {
         let url = webhook.url.split('?').next().unwrap_or_default();
         Self::new("webhook", webhook.id, url)
+    }
+
+    /// A ticket, by its reference.
+    pub fn ticket(ticket: &Ticket) -> Self {
+        Self::new("ticket", ticket.id, ticket.reference.as_str())
     }
 
     /// A saved answer, by its name.
@@ -267,6 +274,20 @@ pub fn forget(tx: &mut Tx<'_>, kind: &str, id: i64, words: &str) -> Result<(), E
     store::audit::forget_name(tx, kind, id)?;
     store::audit::forget_subject(tx, kind, id)?;
     Ok(store::audit::forget_words(tx, &text::fold(words))?)
+}
+
+/// Takes out of the log how a ticket was changed, whose texts are to be forgotten: its old subjects.
+pub(in crate::domain) fn forget_changes(tx: &mut Tx<'_>, ticket_id: i64) -> Result<(), Error> {
+    Ok(store::audit::forget_details(tx, "ticket", ticket_id)?)
+}
+
+/// The newest changes of a ticket's details, the newest first.
+pub(in crate::domain) fn of_ticket(
+    tx: &mut Tx<'_>,
+    ticket_id: i64,
+    limit: i64,
+) -> Result<Vec<Line>, Error> {
+    Ok(store::audit::of_subject(tx, ("ticket", ticket_id), limit)?)
 }
 
 /// Which lines are asked for. What is `None` does not matter.

@@ -2,6 +2,7 @@
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::audit::{self, Action, Details, Subject};
 use crate::domain::email::Email;
 use crate::domain::entries::{self, Draft, Kind};
 use crate::domain::events::{self, Changes};
@@ -177,6 +178,8 @@ fn change_fields(
     }
     if !changes.is_empty() {
         ticket.version += 1;
+        let (subject, details) = (Subject::ticket(ticket), Details::of(&changes));
+        audit::record(tx, actor, Action::TicketChanged, &subject, details, now)?;
         events::ticket_changed(tx, ticket, actor, changes, now)?;
     }
     Ok(())

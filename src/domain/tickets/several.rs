@@ -33,9 +33,11 @@ pub enum Became {
     Changed(Was),
     /// It changed for good: it was reopened, and what it was resolved with is in its timeline only.
     ForGood,
+    /// Nothing: somebody else changed it since it was seen.
+    ChangedMeanwhile,
 }
 
-/// Changes one of several tickets.
+/// Changes one of several tickets, if it still is as it was `seen`.
 ///
 /// # Errors
 /// As [`change`].
@@ -43,11 +45,14 @@ pub fn change_one(
     tx: &mut Tx<'_>,
     rules: &Rules,
     actor: &Actor,
-    reference: &Reference,
+    (reference, seen): (&Reference, Option<Seen>),
     wanted: &Change,
     now: Millis,
 ) -> Result<Became, Error> {
     let before = find::take(tx, actor, reference)?;
+    if seen.is_some_and(|seen| seen != Seen::of(&before)) {
+        return Ok(Became::ChangedMeanwhile);
+    }
     let after = change(tx, rules, actor, reference, wanted, now)?;
     let moved = before.status != after.status;
     let assigned = before.assignee != after.assignee;

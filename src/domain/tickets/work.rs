@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::domain::audit::{self, Line};
 use crate::domain::customers::{self, Customer};
 use crate::domain::entries::Entry;
 use crate::domain::idempotency::{self, Key};
@@ -22,6 +23,8 @@ use crate::store;
 const TIMELINE_PAGE: i64 = 100;
 /// Mails a page shows, the newest.
 const MAILS: i64 = 20;
+/// Changes a page shows, the newest.
+const CHANGES: i64 = 10;
 
 /// A ticket with all that staff may know.
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ pub struct Work {
     pub mails: Vec<TicketMail>,
     /// Whom it can be given to.
     pub technicians: Vec<Staff>,
+    /// The newest changes of subject, priority and category, the newest first.
+    pub changes: Vec<Line>,
     /// Ids and names of the saved answers.
     pub answers: Vec<(i64, String)>,
 }
@@ -103,6 +108,7 @@ pub fn work(
         customer: customers::find(tx, ticket.customer.id)?,
         read_at: store::reads::find(tx, ticket.customer.id, ticket.id)?,
         mails: store::outbox_desk::of_ticket(tx, ticket.id, MAILS)?,
+        changes: audit::of_ticket(tx, ticket.id, CHANGES)?,
         answers: answers::names(tx)?,
         earlier: entries.next,
         timeline,

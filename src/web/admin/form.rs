@@ -141,6 +141,11 @@ impl Filled {
         self
     }
 
+    /// What was sent in this field, if it was sent.
+    pub fn sent(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
     /// What stands in this field; nothing if it was never filled.
     pub fn value(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)

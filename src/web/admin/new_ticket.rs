@@ -125,10 +125,13 @@ async fn send(desk: Desk, form: Form) -> Reply {
     let key = Key::new(&actor, key, &[b"desk ticket", form.as_bytes()]);
     let now = desk.now;
     let work = move |tx: &mut Tx<'_>, rules: &Rules| {
-        tickets::create(tx, rules, &actor, &new, Some(&key), now)
+        let ticket = tickets::create(tx, rules, &actor, &new, Some(&key), now)?;
+        let is_unheard = new.notify && !customers::find(tx, ticket.customer.id)?.active;
+        Ok((ticket.reference, is_unheard))
     };
     match desk.app.decide(work).await {
-        Ok(ticket) => go(&format!("/admin/tickets/{}", ticket.reference)),
+        Ok((reference, false)) => go(&format!("/admin/tickets/{reference}")),
+        Ok((reference, true)) => go(&format!("/admin/tickets/{reference}?said=no_mail")),
         Err(Error::IdempotencyMismatch) => page(&desk, sent_before(&form), Offer::Nobody).await,
         Err(error) => page(&desk, form.refused(error)?, Offer::Nobody).await,
     }

@@ -1,5 +1,7 @@
 //! `/admin/tickets/several`: several tickets of the list change at once, and back.
 
+use std::collections::HashMap;
+
 use axum::Router;
 use axum::routing::get;
 
@@ -8,7 +10,7 @@ use super::form::Form;
 use super::ticket_query::{Asked, LIST};
 use super::tickets::{self, News, Told};
 use crate::domain::email::Email;
-use crate::domain::tickets::{Became, Change, Priority, Status, Was, change_one, put_back};
+use crate::domain::tickets::{Became, Change, Priority, Seen, Status, Was, change_one, put_back};
 use crate::error::{Error, FieldError};
 use crate::ids::Reference;
 use crate::web::ctx::Shared;
@@ -32,6 +34,7 @@ async fn list() -> Reply {
 
 async fn apply(desk: Desk, form: Form) -> Reply {
     let (chosen, form) = form.several("ticket");
+    let (seen, form) = form.several("seen");
     let mut fields = form.fields();
     let list = fields.optional_string("list").unwrap_or_default();
     let assignee = fields.optional("assignee", |name, typed| match typed {
@@ -52,9 +55,15 @@ async fn apply(desk: Desk, form: Form) -> Reply {
         0 => refused("Choose some tickets first: tick the boxes at the beginning of their rows."),
         _ if is_nothing => refused("Choose what the tickets are to become: below the list."),
         MOST.. => refused("These are too many at once. Choose at most 99."),
-        _ => change_all(&desk, &chosen, &change).await?,
+        _ => change_all(&desk, &chosen, &shown(&seen), &change).await?,
     };
     show(&desk, &list, news).await
+}
+
+/// What the list had shown of its tickets: `TKT-7K3M9Q 12.3`.
+fn shown(typed: &[String]) -> HashMap<&str, Seen> {
+    let pairs = typed.iter().filter_map(|text| text.split_once(' '));
+    pairs.filter_map(|(reference, seen)| Some((reference, Seen::parse(seen)?))).collect()
 }
 
 fn refused(words: &str) -> News {
@@ -66,7 +75,12 @@ async fn show(desk: &Desk, list: &str, news: News) -> Reply {
     tickets::page(desk, Asked::read(list, desk), told).await
 }
 
-async fn change_all(desk: &Desk, chosen: &[String], change: &Change) -> Result<News, Problem> {
+async fn change_all(
+    desk: &Desk,
+    chosen: &[String],
+    seen: &HashMap<&str, Seen>,
+    change: &Change,
+) -> Result<News, Problem> {
     let (mut news, mut changed, mut same) = (News::default(), 0, 0);
     for typed in chosen {
         let Some(reference) = Reference::parse(typed) else {
@@ -74,11 +88,16 @@ async fn change_all(desk: &Desk, chosen: &[String], change: &Change) -> Result<N
             continue;
         };
         let (actor, now) = (desk.actor(), desk.now);
-        let change = change.clone();
-        let work = desk
-            .app
-            .decide(move |tx, rules| change_one(tx, rules, &actor, &reference, &change, now));
+        let (change, seen) = (change.clone(), seen.get(typed.as_str()).copied());
+        let work = desk.app.decide(move |tx, rules| {
+            change_one(tx, rules, &actor, (&reference, seen), &change, now)
+        });
         match work.await {
+            Ok(Became::ChangedMeanwhile) => {
+                let why = "Somebody changed it meanwhile. The list shows it as it is now; choose it \
+                    again if that still fits.";
+                news.failed.push((typed.clone(), why.to_owned()));
+            }
             Ok(Became::Same) => same += 1,
             Ok(Became::ForGood) => changed += 1,
             Ok(Became::Changed(was)) => {

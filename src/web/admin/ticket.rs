@@ -9,6 +9,7 @@ use super::desk::Desk;
 use super::form::Filled;
 use super::frame::Frame;
 use super::{ticket_forms, ticket_links};
+use crate::domain::audit::Line;
 use crate::domain::entries::{By, Entry, Kind, Visibility};
 use crate::domain::outbox::{MailState, TicketMail};
 use crate::domain::tickets::{self, Person, Priority, Seen, Status, Ticket};
@@ -39,6 +40,7 @@ async fn show(desk: Desk, Segments(text): Segments<String>, Query(mut fields): Q
     let before = fields.optional_string("before").filter(|cursor| tickets::is_earlier(cursor));
     let said = fields.optional_string("said").and_then(|word| match word.as_str() {
         "link_sent" => Some("A new link is on its way to the customer."),
+        "no_mail" => Some("No mail was sent: this customer is inactive."),
         "moved" => Some("The ticket was moved to this customer."),
         _ => None,
     });
@@ -91,14 +93,47 @@ pub(super) async fn page(desk: &Desk, reference: &Reference, shown: Shown) -> Re
         _ if refused => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::OK,
     };
-    let details = shown.details.clone().unwrap_or_else(|| as_it_is(&found.ticket));
+    let as_it_is = as_it_is(&found.ticket);
+    let details =
+        shown.details.as_ref().map_or_else(|| as_it_is.clone(), |form| over(form, &as_it_is));
     let (frame, categories) = (desk.frame(), &desk.rules().categories);
     let others = streams::others(&present, desk.me.staff.id)?;
-    let view =
-        TicketPage { frame, categories, it: &found, details: &details, shown: &shown, others };
+    let (it, details, shown) = (&found, &details, &shown);
+    let view = TicketPage { frame, categories, it, as_it_is, details, shown, others };
     let mut response = reply::page(&view)?;
     *response.status_mut() = status;
     Ok(response)
+}
+
+/// A field of the details, with where its form says what the page had shown in it.
+pub(super) struct Detail {
+    pub(super) name: &'static str,
+    pub(super) was: &'static str,
+    label: &'static str,
+}
+
+impl Detail {
+    /// Whether somebody put something else there. A form that does not tell is taken by its word.
+    pub(super) fn is_touched(&self, form: &Filled) -> bool {
+        form.sent(self.was).is_none_or(|was| was != form.value(self.name))
+    }
+}
+
+/// The fields of the details.
+pub(super) const DETAILS: [Detail; 4] = [
+    Detail { name: "assignee", was: "was_assignee", label: "Assigned to" },
+    Detail { name: "priority", was: "was_priority", label: "Priority" },
+    Detail { name: "category", was: "was_category", label: "Category" },
+    Detail { name: "subject", was: "was_subject", label: "Subject" },
+];
+
+/// What was typed, over the details as they are now.
+fn over(form: &Filled, now: &Filled) -> Filled {
+    let mut over = form.clone();
+    for detail in DETAILS.iter().filter(|detail| !detail.is_touched(form)) {
+        over = over.and(detail.name, now.value(detail.name));
+    }
+    over
 }
 
 fn as_it_is(ticket: &Ticket) -> Filled {
@@ -117,6 +152,9 @@ struct TicketPage<'a> {
     frame: Frame<'a>,
     categories: &'a [String],
     it: &'a tickets::Work,
+    /// The details of the ticket.
+    as_it_is: Filled,
+    /// What their form shows.
     details: &'a Filled,
     shown: &'a Shown,
     /// Who else has the ticket open, as HTML.
@@ -144,6 +182,31 @@ impl TicketPage<'_> {
 
     fn news(&self) -> Vec<&Entry> {
         self.it.timeline.iter().filter(|entry| self.is_new(entry)).collect()
+    }
+
+    /// Details that are another now than on the page on which their form was filled in, and what
+    /// they are.
+    fn other_now(&self) -> Vec<(&'static str, &str)> {
+        let Some(form) = &self.shown.details else { return Vec::new() };
+        let is_other = |detail: &&Detail| {
+            form.sent(detail.was).is_some_and(|was| was != self.as_it_is.value(detail.name))
+        };
+        DETAILS.iter().filter(is_other).map(|it| (it.label, self.in_words(it.name))).collect()
+    }
+
+    fn in_words(&self, name: &str) -> &str {
+        let Ticket { assignee, priority, category, subject, .. } = &self.it.ticket;
+        match name {
+            "assignee" => assignee.as_ref().map_or("nobody", |person| &person.name),
+            "priority" => priority.label(),
+            "category" => category.as_deref().unwrap_or("none"),
+            _ => subject,
+        }
+    }
+
+    /// A line of the log in words: who, and what became of what.
+    fn told<'b>(&self, line: &'b Line) -> (String, Vec<String>) {
+        (line.by.in_words(), line.details.in_words())
     }
 
     /// The statuses that a button leads to; resolving takes a text.

@@ -6,7 +6,7 @@ use askama::Template;
 use super::desk::{Desk, go};
 use super::form::{Filled, Form};
 use super::frame::Frame;
-use super::ticket::{Shown, named, page};
+use super::ticket::{DETAILS, Detail, Shown, named, page};
 use crate::domain::Tx;
 use crate::domain::email::Email;
 use crate::domain::entries::Visibility;
@@ -45,17 +45,25 @@ pub(super) async fn note(desk: Desk, Segments(text): Segments<String>, form: For
     }
 }
 
-/// Changes subject, priority, category and assignee.
+/// Changes those of subject, priority, category and assignee that are not as the page showed them:
+/// whoever changes one leaves the others to those who changed them meanwhile.
 pub(super) async fn details(desk: Desk, Segments(text): Segments<String>, form: Form) -> Reply {
     let reference = named(&text)?;
     let mut fields = form.fields();
     let seen = seen(&mut fields);
+    for Detail { was, .. } in DETAILS {
+        fields.optional_string(was);
+    }
+    let typed = form.typed();
+    let asked = |name| DETAILS.iter().any(|it| it.name == name && it.is_touched(&typed));
     let change = Change {
         status: None,
-        subject: Some(fields.line("subject", text::SUBJECT)),
-        priority: fields.word("priority", &Priority::ALL, Priority::as_str),
-        category: Some(fields.optional_line("category", text::NAME)),
-        assignee: Some(fields.optional("assignee", Email::parse)),
+        subject: Some(fields.line("subject", text::SUBJECT)).filter(|_| asked("subject")),
+        priority: fields
+            .word("priority", &Priority::ALL, Priority::as_str)
+            .filter(|_| asked("priority")),
+        category: Some(fields.optional_line("category", text::NAME)).filter(|_| asked("category")),
+        assignee: Some(fields.optional("assignee", Email::parse)).filter(|_| asked("assignee")),
         notify: true,
     };
     let seen = match fields.finish_with(|| seen) {

@@ -15,7 +15,7 @@ use crate::domain::highlight::{self, Piece, Snippet};
 use crate::domain::page::Page;
 use crate::domain::saved_views::{self, SavedView};
 use crate::domain::staff::{self, Staff};
-use crate::domain::tickets::{self, Counts, Person, Priority, Shown, Sort, Status, Ticket};
+use crate::domain::tickets::{self, Counts, Person, Priority, Seen, Shown, Sort, Status, Ticket};
 use crate::domain::words::{self, Term};
 use crate::error::{Error, FieldError};
 use crate::web::ctx::Shared;

@@ -151,6 +151,7 @@ async fn the_mail_is_what_the_preview_showed(stage: &Stage, eves: &Browser, anas
 /// From a file with bad lines: each is named, the good ones are taken.
 async fn customers_are_imported(stage: &Stage) {
     let browser = &stage.browser;
+    std::fs::create_dir_all(stage.doorkey.data_dir()).unwrap();
     let file = stage.doorkey.data_dir().join("customers.csv");
     let lines = "email,name\nzoe@example.com,Zoë Ng\nnot an address,Nobody\nyan@example.com,Yan\n";
     std::fs::write(&file, lines).unwrap();

@@ -200,7 +200,7 @@ impl Browser {
     async fn click(&self, role: &str, name: &str) {
         loop {
             match self.find(role, name).await.click().await {
-                Err(error) if matches!(*error, WebDriverErrorInner::StaleElementReference(_)) => {}
+                Err(error) if is_replaced(&error) => {}
                 clicked => return clicked.unwrap(),
             }
         }
@@ -209,14 +209,14 @@ impl Browser {
     /// Types into a field, over what it held. Goes in at once, as from a keyboard that knows
     /// every character: WebDriver's own keys stop at U+FFFF.
     pub async fn fill(&self, field: &str, text: &str) {
-        let element = self.find("field", field).await;
-        self.driver()
-            .execute(
-                "arguments[0].focus(); arguments[0].select()",
-                vec![element.to_json().unwrap()],
-            )
-            .await
-            .unwrap();
+        let enter = "arguments[0].focus(); arguments[0].select()";
+        loop {
+            let element = self.find("field", field).await.to_json().unwrap();
+            match self.driver().execute(enter, vec![element]).await {
+                Err(error) if is_replaced(&error) => {}
+                entered => break entered.map(drop).unwrap(),
+            }
+        }
         self.devtools("Input.insertText", json!({ "text": text })).await;
     }
 
@@ -391,6 +391,12 @@ impl Drop for Browser {
         // A session that is not ended leaves Chromium behind, whatever becomes of the driver.
         drop(self.driver.take());
     }
+}
+
+/// Whether the page put something else in the element's place meanwhile.
+fn is_replaced(error: &WebDriverError) -> bool {
+    matches!(**error, WebDriverErrorInner::StaleElementReference(_))
+        || error.to_string().contains("does not belong to the document")
 }
 
 fn is_answer_4xx(message: &str) -> bool {
