@@ -75,7 +75,7 @@ CREATE TABLE sessions (
   id BIGINT PRIMARY KEY,
   token_hash BYTEA NOT NULL UNIQUE,
   staff_id BIGINT NOT NULL REFERENCES staff (id),
-  way TEXT NOT NULL CHECK (way IN ('link', 'code', 'operator', 'invited', 'passkey')),  -- how they came in
+  way TEXT NOT NULL CHECK (way IN ('link', 'code', 'operator', 'invited', 'passkey', 'oidc')),  -- how they came in
   browser TEXT NOT NULL CHECK (length(browser) <= 100),           -- in words
   network TEXT NOT NULL CHECK (length(network) <= 100),           -- roughly where from
   created_at BIGINT NOT NULL,
@@ -132,6 +132,15 @@ CREATE TABLE passkey_challenges (
   expires_at BIGINT NOT NULL
 );
 CREATE INDEX passkey_challenges_by_expiry ON passkey_challenges (expires_at);
+
+-- Somebody went to the OpenID Connect provider to sign in, and may come back once.
+-- clustered
+CREATE TABLE oidc_sign_ins (
+  hash BYTEA PRIMARY KEY,                   -- SHA-256 of what the browser holds
+  next_path TEXT NOT NULL CHECK (length(next_path) <= 500),  -- where to go then, below /admin
+  expires_at BIGINT NOT NULL
+);
+CREATE INDEX oidc_sign_ins_by_expiry ON oidc_sign_ins (expires_at);
 
 CREATE TABLE api_keys (
   id BIGINT PRIMARY KEY,

@@ -15,6 +15,7 @@ use crate::domain::keys;
 use crate::domain::settings::Keeper;
 use crate::domain::uses::Uses;
 use crate::error::Error;
+use crate::hooks::oidc::Provider;
 use crate::hooks::post::Caller;
 use crate::ids::{self, HashKey};
 use crate::live::{Caps, Live};
@@ -46,6 +47,8 @@ pub struct App {
     pub post: Post,
     /// Calls webhooks.
     pub hooks: Caller,
+    /// The provider at which staff may sign in, if there is one.
+    pub oidc: Option<Provider>,
 }
 
 /// What handing over a mail takes.
@@ -90,9 +93,11 @@ impl App {
         let shown = Shown::new(db.read(holding(&settings)).await?);
         let post = Post::new(&config)?;
         let hooks = Caller::new(config.webhooks.allow.clone());
+        let oidc = config.oidc.clone().map(Provider::new);
         let uses = Uses::default();
         let live = Live::new(ids::new_id(clock.now()), caps(&config));
-        Ok(Arc::new(Self { db, config, clock, settings, shown, key, uses, live, post, hooks }))
+        let app = Self { db, config, clock, settings, shown, key, uses, live, post, hooks, oidc };
+        Ok(Arc::new(app))
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod acme;
 mod listen;
+mod oidc;
 pub mod settings;
 pub mod smtp_url;
 mod sources;
@@ -26,6 +27,7 @@ use crate::domain::email::Email;
 use crate::domain::{Notices, Rules};
 pub use acme::Acme;
 pub use listen::Listen;
+pub use oidc::Oidc;
 use settings::Effective;
 use smtp_url::SmtpUrl;
 use sources::Sources;
@@ -59,6 +61,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// How staff sign in.
     pub staff: Staff,
+    /// The provider at which staff may sign in, if there is one.
+    pub oidc: Option<Oidc>,
     /// Whether limits count; off only with a loopback public URL. Setting `limits`.
     pub limits: bool,
     /// What is logged.
@@ -253,6 +257,7 @@ impl Default for Config {
             },
             webhooks: Webhooks::default(),
             staff: Staff::default(),
+            oidc: None,
             limits: rules.limits,
             log: Log {
                 filter: "info".to_owned(),
@@ -346,6 +351,7 @@ impl Config {
                     .parsed("staff.require_passkey", values::switch)
                     .unwrap_or_default(),
             },
+            oidc: Oidc::take(sources),
             limits: sources.parsed("limits", values::switch).unwrap_or(default.limits),
             log: Log {
                 filter: sources.parsed("log", values::log_filter).unwrap_or(default.log.filter),
@@ -367,6 +373,7 @@ impl Config {
         self.check_doors(sources);
         self.tls.check(&self.server.public_url, sources);
         self.acme.check(&self.tls, &self.server.public_url, sources);
+        oidc::check(sources);
         if self.staff.require_passkey && !self.server.public_url.has_name() {
             sources.complain(
                 "staff.require_passkey (DOORKEY_STAFF_REQUIRE_PASSKEY) needs a public_url with a host \

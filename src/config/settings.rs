@@ -224,6 +224,26 @@ pub const SETTINGS: &[Setting] = &[
         "Whether admins need a passkey: with a mailed link alone they can only add their first one.",
     ),
     key(
+        "oidc.issuer",
+        "DOORKEY_OIDC_ISSUER",
+        "",
+        "The OpenID Connect provider at which staff may sign in, as it calls itself. `https`, unless it is \
+         this machine. Off without it.",
+    ),
+    key("oidc.client_id", "DOORKEY_OIDC_CLIENT_ID", "", "What the provider calls Doorkey."),
+    secret(
+        "oidc.client_secret",
+        "DOORKEY_OIDC_CLIENT_SECRET",
+        "",
+        "What Doorkey shows the provider to be known.",
+    ),
+    key(
+        "oidc.name",
+        "DOORKEY_OIDC_NAME",
+        "Single Sign-On",
+        "What your people call the provider; it stands on the button of the sign-in page.",
+    ),
+    key(
         "webhooks.allow",
         "DOORKEY_WEBHOOKS_ALLOW",
         "",
@@ -269,7 +289,11 @@ pub struct Effective {
 impl Setting {
     /// `value` as anybody may see it.
     pub fn shown(&self, value: &str) -> String {
-        if self.secret { masked(value) } else { value.to_owned() }
+        match (self.secret, value) {
+            (false, _) | (_, "") => value.to_owned(),
+            (true, url) if self.name.ends_with("url") => masked(url),
+            (true, _) => "***".to_owned(),
+        }
     }
 }
 
@@ -357,6 +381,11 @@ mod tests {
         ] {
             assert_eq!(masked(value), shown);
         }
+        // What is no URL is never shown in part, even if it looks like one.
+        let secret = SETTINGS.iter().find(|it| it.name == "oidc.client_secret").expect("a setting");
+        assert_eq!(secret.shown("abc:hunter2"), "***");
+        assert_eq!(secret.shown("https://hunter2"), "***");
+        assert_eq!(secret.shown(""), "");
     }
 
     #[test]

@@ -174,6 +174,12 @@ impl Sources {
         self.found.contains_key(name)
     }
 
+    /// Whether anybody gave `name` a value; an empty one is none.
+    pub(super) fn says(&self, name: &str) -> bool {
+        let found = self.found.get(name);
+        found.is_some_and(|it| scalar(&it.value).is_none_or(|text| !text.trim().is_empty()))
+    }
+
     /// Notes a mistake.
     pub(super) fn complain(&mut self, complaint: impl Into<String>) {
         self.complaints.push(complaint.into());

@@ -191,6 +191,44 @@ fn passkeys_can_be_required_only_where_browsers_know_them() {
 }
 
 #[test]
+fn a_provider_is_set_whole_or_not_at_all() {
+    let issuer = ("DOORKEY_OIDC_ISSUER", "https://login.example/staff");
+    let id = ("DOORKEY_OIDC_CLIENT_ID", "doorkey");
+    let secret = ("DOORKEY_OIDC_CLIENT_SECRET", "hunter2");
+    let name = ("DOORKEY_OIDC_NAME", "Example Login");
+    assert!(with(&[]).expect("settings").oidc.is_none());
+    let whole = with(&[issuer, id, secret]).expect("settings").oidc.expect("a provider");
+    assert_eq!((&*whole.issuer, &*whole.name), ("https://login.example/staff", "Single Sign-On"));
+    let named = with(&[issuer, id, secret, name]).expect("settings");
+    assert_eq!(named.oidc.as_ref().expect("a provider").name, "Example Login");
+    assert!(!format!("{named:?}").contains("hunter2"));
+    for (half, missing) in [
+        (&[issuer][..], "CLIENT_ID) and oidc.client_secret (DOORKEY_OIDC_CLIENT_SECRET)"),
+        (&[id, secret], "needs oidc.issuer (DOORKEY_OIDC_ISSUER);"),
+        (&[issuer, secret], "needs oidc.client_id (DOORKEY_OIDC_CLIENT_ID);"),
+        (&[issuer, id], "needs oidc.client_secret (DOORKEY_OIDC_CLIENT_SECRET);"),
+        (&[issuer, id, ("DOORKEY_OIDC_CLIENT_SECRET", " ")], "needs oidc.client_secret"),
+        (&[name], "needs oidc.issuer (DOORKEY_OIDC_ISSUER) and oidc.client_id"),
+    ] {
+        let said = complaint(half);
+        assert!(said.contains(missing) && !said.contains("hunter2"), "{said}");
+    }
+    let plain = ("DOORKEY_OIDC_ISSUER", "http://login.example");
+    assert!(complaint(&[plain, id, secret]).starts_with("DOORKEY_OIDC_ISSUER: the issuer must be"));
+}
+
+#[test]
+fn the_providers_secret_may_come_from_a_file_and_is_not_shown() {
+    let (_folder, path) = file("abc:hunter2\n");
+    let issuer = ("DOORKEY_OIDC_ISSUER", "https://login.example/staff");
+    let id = ("DOORKEY_OIDC_CLIENT_ID", "doorkey");
+    let config = with(&[issuer, id, ("DOORKEY_OIDC_CLIENT_SECRET_FILE", &path)]).expect("settings");
+    assert_eq!(config.oidc.expect("a provider").client_secret.reveal(), "abc:hunter2");
+    let shown = config.effective.iter().find(|it| it.name == "oidc.client_secret");
+    assert_eq!(shown.expect("the setting").value, "***");
+}
+
+#[test]
 fn smtp_needs_a_sender_and_encryption() {
     let from = ("DOORKEY_MAIL_FROM", "Help <help@example.com>");
     assert!(

@@ -108,7 +108,7 @@ impl fmt::Display for PublicUrl {
 }
 
 /// Whether a host is this machine, by its name (RFC 6761 §6.3) or address.
-fn is_loopback(host: Option<&Host<&str>>) -> bool {
+pub(super) fn is_loopback(host: Option<&Host<&str>>) -> bool {
     match host {
         Some(Host::Domain(name)) => {
             // Schemes that the URL standard does not know keep an address as a name.

@@ -49,6 +49,7 @@ pub fn make_safe(tx: &mut Tx<'_>, now: Millis) -> Result<Restored, Error> {
     store::staff_sign_ins::forget_all(tx)?;
     let sessions = store::sessions::forget_all(tx)?;
     store::passkeys::forget_challenges(tx)?;
+    store::oidc::forget_all(tx)?;
     let mails = store::outbox_desk::hold_queued(tx, RESTORED)?;
     let mut api_keys = store::api_keys::list(tx)?;
     api_keys.retain(|key| key.revoked_at.is_none());

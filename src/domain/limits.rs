@@ -45,6 +45,9 @@ pub const SIGN_INS_OF_ALL: Limit =
 /// Passkeys shown from one network: 120 an hour. Each is a signature that nobody guesses; what is
 /// limited is the work.
 pub const PASSKEYS_OF_NETWORK: Limit = exact("passkeys-of-network", 120, HOUR);
+/// Sign-ins with OpenID Connect begun in one network: 120 an hour, since a whole house may share an
+/// address. Nothing is guessed by them; what is limited is the work, and what we ask of the provider.
+pub const OIDC_OF_NETWORK: Limit = exact("oidc-of-network", 120, HOUR);
 /// Sign-in mails to one address: one a minute.
 pub const SIGN_IN_MAILS_A_MINUTE: Limit =
     exact("sign-in-mails-a-minute", 1, Duration::from_secs(60));

@@ -33,12 +33,14 @@ pub enum Way {
     Invited,
     /// With a passkey.
     Passkey,
+    /// At the OpenID Connect provider.
+    Oidc,
 }
 
 impl Way {
     /// Every way.
-    pub const ALL: [Self; 5] =
-        [Self::Link, Self::Code, Self::Operator, Self::Invited, Self::Passkey];
+    pub const ALL: [Self; 6] =
+        [Self::Link, Self::Code, Self::Operator, Self::Invited, Self::Passkey, Self::Oidc];
 
     /// The word for it in the database.
     pub fn as_str(self) -> &'static str {
@@ -48,6 +50,7 @@ impl Way {
             Self::Operator => "operator",
             Self::Invited => "invited",
             Self::Passkey => "passkey",
+            Self::Oidc => "oidc",
         }
     }
 
@@ -64,6 +67,7 @@ impl Way {
             Self::Operator => "a link from the command line",
             Self::Invited => "a link from an admin",
             Self::Passkey => "a passkey",
+            Self::Oidc => "OpenID Connect",
         }
     }
 }

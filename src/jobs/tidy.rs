@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::domain::{
-    codes, customer_uploads, idempotency, limits, links, outbox, passkeys, presence, sessions,
-    staff_sign_ins, tickets, webhooks,
+    codes, customer_uploads, idempotency, limits, links, oidc, outbox, passkeys, presence,
+    sessions, staff_sign_ins, tickets, webhooks,
 };
 use crate::error::Error;
 
@@ -32,6 +32,7 @@ pub async fn forget(app: &App) -> Result<bool, Error> {
                 sessions::forget_old(tx, now, some)?,
                 staff_sign_ins::forget_old(tx, now, some)?,
                 passkeys::forget_old(tx, now, some)?,
+                oidc::forget_old(tx, now, some)?,
                 presence::forget_old(tx, now, some)?,
                 customer_uploads::forget_old(tx, now, some)?,
             ];

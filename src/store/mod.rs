@@ -23,6 +23,7 @@ pub mod link_requests;
 pub mod links;
 pub mod logos;
 pub mod marks;
+pub mod oidc;
 pub mod outbox;
 pub mod outbox_desk;
 pub mod passkeys;

@@ -46,6 +46,17 @@ pub fn find_by_email(tx: &mut Tx<'_>, email: &Email) -> Result<Option<Staff>, Db
     )
 }
 
+/// The same, and holds the row: who is being disabled at this moment is not let in.
+pub fn take_by_email(tx: &mut Tx<'_>, email: &Email) -> Result<Option<Staff>, DbError> {
+    let lock = tx.dialect().for_update();
+    tx.row(
+        &format!(
+            "SELECT id, email, name, role, active, created_at FROM staff WHERE email_key = $1{lock}"
+        ),
+        params![&email.key()],
+    )
+}
+
 /// One by id.
 pub fn find(tx: &mut Tx<'_>, id: i64) -> Result<Option<Staff>, DbError> {
     tx.row("SELECT id, email, name, role, active, created_at FROM staff WHERE id = $1", params![id])

@@ -1,4 +1,4 @@
-//! The two cookies there are, both for staff, and how they are written.
+//! The three cookies there are, all for staff, and how they are written.
 //!
 //! Over HTTPS a name begins with `__Host-`, so that no other host can plant one (RFC 6265bis
 //! §4.1.3.2). On a loopback `http` address browsers refuse that prefix and `Secure`, so both are
@@ -17,6 +17,8 @@ pub enum Cookie {
     Session,
     /// Holds the ids of the sign-ins that this browser asked for last.
     Asked,
+    /// Holds the secrets of the sign-ins at the provider that this browser began last.
+    Oidc,
 }
 
 impl Cookie {
@@ -26,6 +28,8 @@ impl Cookie {
             (Self::Session, false) => "doorkey",
             (Self::Asked, true) => "__Host-doorkey-asked",
             (Self::Asked, false) => "doorkey-asked",
+            (Self::Oidc, true) => "__Host-doorkey-oidc",
+            (Self::Oidc, false) => "doorkey-oidc",
         }
     }
 

@@ -33,6 +33,7 @@ mod desk_customers;
 mod desk_keys;
 mod desk_lists;
 mod desk_new_ticket;
+mod desk_oidc;
 mod desk_outbox;
 mod desk_person;
 mod desk_search;

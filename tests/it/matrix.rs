@@ -329,6 +329,9 @@ const DESK: &[Row] = &[
     ("POST", "/admin/tickets/{reference}/links", &[("do", "copy")], 404, 404),
     ("GET", "/admin/tickets/{reference}/customer", &[], 404, 404),
     ("POST", "/admin/tickets/{reference}/customer", &[("seen", "1.1")], 404, 404),
+    // There is no provider unless one is set.
+    ("POST", "/admin/sign-in/oidc", &[], 404, 404),
+    ("GET", "/admin/sign-in/oidc/callback", &[], 404, 404),
     ("POST", "/admin/sign-in/passkey", &[("client_data", "x")], 422, 422),
     ("POST", "/admin/sign-in/passkey/begin", &[], 200, 200),
     ("GET", "/admin/passkeys", &[], 200, 200),

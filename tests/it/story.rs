@@ -204,6 +204,7 @@ async fn staff_come_in(app: &TestApp) {
     let link = app.mailbox("dana@rfs.example").sign_in_path();
     asking.form(&link, &[]).await.expect(303);
     crate::passkeys::one_story(&asking).await;
+    crate::desk_oidc::one_story(app).await;
     desk.form("/admin/sign-out", &[]).await.expect(303);
     asking.form("/admin/sessions/end-all", &[]).await.expect(303);
 }

@@ -5,6 +5,7 @@ mod database;
 mod machine;
 mod mailing;
 mod plain;
+mod provider;
 mod reach;
 
 use serde::Serialize;
@@ -89,6 +90,7 @@ pub async fn run(args: Args, config: Config) -> Result<(), CliError> {
     let mut findings = while_waiting(&asking, reach::look(&config, now)).await;
     findings.extend(while_waiting("looking at the database", database::look(&config, now)).await);
     findings.extend(while_waiting("asking the mail server", mailing::look(&config, to, now)).await);
+    findings.extend(while_waiting("asking the provider", provider::look(&config, now)).await);
     findings.extend(machine::look(&config, now));
     report(&findings, args.json)
 }

@@ -26,6 +26,7 @@ pub mod guard;
 mod help;
 mod live;
 pub mod new_ticket;
+mod oidc;
 mod outbox;
 pub mod passkeys;
 pub mod sessions;
@@ -64,6 +65,7 @@ pub fn routes() -> Router<Shared> {
         .merge(sessions::routes())
         .merge(ticket::routes())
         .merge(passkeys::routes())
+        .merge(oidc::routes())
         .merge(tickets::routes())
         .merge(tickets_csv::routes())
         .merge(several::routes())

@@ -19,6 +19,7 @@ use crate::domain::passkeys::is_to_be_offered as offer;
 use crate::domain::sessions::{LIFETIME, SignedIn};
 use crate::domain::staff_sign_ins::{self, LinkLook, Outcome};
 use crate::error::{Error, FieldCode, FieldError};
+use crate::hooks::oidc::Provider;
 use crate::ids::Token;
 use crate::web::cookies::Cookie;
 use crate::web::ctx::{Ctx, Shared};
@@ -60,7 +61,8 @@ async fn show(ctx: Ctx, Query(mut fields): Query) -> Reply {
 /// The form for an address, and the button for a passkey.
 pub fn door(ctx: &Ctx, form: &Filled, is_out: bool) -> Reply {
     let has_passkeys = passkeys::party(ctx).is_some();
-    form.answer(reply::page(&Door { site: &ctx.site, form, is_out, has_passkeys })?)
+    let provider = ctx.app.oidc.as_ref().map(Provider::name);
+    form.answer(reply::page(&Door { site: &ctx.site, form, is_out, has_passkeys, provider })?)
 }
 
 /// Queues the work and says the same to everybody.
@@ -214,6 +216,8 @@ pub struct Door<'a> {
     pub is_out: bool,
     /// Whether browsers know passkeys for this address.
     pub has_passkeys: bool,
+    /// The name of the provider at which they may sign in, if there is one.
+    pub provider: Option<&'a str>,
 }
 
 /// What everybody is told who asked, with the form for the code.

@@ -9,6 +9,7 @@ use super::dashboard::Dashboard;
 use super::desk::DeskError;
 use super::form::Filled;
 use super::frame::{Frame, Told};
+use super::oidc::{Go, Refused, Why};
 use super::sessions::Sessions;
 use super::sign_in::{Door, Link, Sent, SignedOut};
 use crate::clock::Millis;
@@ -84,7 +85,16 @@ fn pages_of_the_desk_keep_to_the_policy() {
     }
     let form =
         Filled::with([("email", HOSTILE), ("then", "/admin/\"><script>"), ("code", HOSTILE)]);
-    keep("desk-sign-in", &Door { site: &site, form: &form, is_out: true, has_passkeys: true });
+    let provider = Some(HOSTILE);
+    let door = Door { site: &site, form: &form, is_out: true, has_passkeys: true, provider };
+    keep("desk-sign-in", &door);
+    let url = "https://login.example/?a=b&c='%22;%20url=x";
+    keep("desk-sign-in-oidc-go", &Go { site: &site, name: HOSTILE, url });
+    for why in Why::ALL {
+        let again = "/admin/sign-in?then=%2Fadmin";
+        let page = Refused { site: &site, why, name: HOSTILE, again };
+        keep(&format!("desk-sign-in-oidc-{why:?}"), &page);
+    }
     keep("desk-sign-in-sent", &Sent { site: &site, form: &form });
     for (name, look) in [
         ("works", LinkLook::Works),

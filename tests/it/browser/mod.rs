@@ -10,6 +10,7 @@ mod drafts;
 mod keyboard;
 mod live;
 mod looks;
+mod oidc;
 mod replies;
 mod story;
 

@@ -104,6 +104,39 @@ fn a_house_in_order_has_no_fault_and_the_test_mail_arrives() {
 }
 
 #[test]
+fn a_provider_that_cannot_be_used_is_named_and_one_that_can_is_told() {
+    let (about, public_url) = ("OpenID Connect", "http://localhost:8080");
+    let settings =
+        [("DOORKEY_OIDC_CLIENT_ID", "doorkey"), ("DOORKEY_OIDC_CLIENT_SECRET", "hunter2")];
+    let at = |issuer: &str| {
+        let mut all = settings.to_vec();
+        all.push(("DOORKEY_OIDC_ISSUER", issuer));
+        Doorkey::prepare(&all)
+    };
+    let nobody = format!("http://127.0.0.1:{}", super::doorkey::free_port());
+    assert_fault(&at(&nobody), about, "nothing listens", "start the provider");
+    assert_fault(
+        &at("https://login.rfs.invalid"),
+        about,
+        "not found in the DNS",
+        "the host in oidc",
+    );
+    let Some(provider) = super::oidc::Oidc::start(public_url) else { return };
+    let slash = format!("{}/", provider.issuer());
+    assert_fault(&at(&slash), about, "names the issuer http://127.0.0.1", "letter by letter");
+    let below = format!("{}/realms/staff", provider.issuer());
+    assert_fault(&at(&below), about, "it answers 404", ".well-known");
+    let doorkey = at(provider.issuer());
+    let (_, findings) = examine(&doorkey, &[]);
+    let told = findings.iter().find(|it| it["about"] == about).expect("it was looked at");
+    assert_eq!(told["level"], "ok", "{told}");
+    assert!(told["found"].as_str().unwrap().ends_with("/admin/sign-in/oidc/callback"), "{told}");
+    assert!(!format!("{findings:?}").contains("hunter2"));
+    let (_, without) = examine(&Doorkey::prepare(&[]), &[]);
+    assert!(without.iter().all(|it| it["about"] != about), "nobody asks for one");
+}
+
+#[test]
 fn a_server_that_does_not_run_is_named() {
     let doorkey = Doorkey::prepare(&[]);
     assert_fault(&doorkey, "public URL", "cannot be opened", "start doorkey serve");

@@ -15,6 +15,7 @@ mod machine;
 mod mailing;
 pub mod mariadb;
 mod obtaining;
+pub mod oidc;
 mod packaged;
 mod pair;
 mod pebble;

@@ -15,6 +15,7 @@ pub mod contract;
 pub mod desk;
 pub mod dump;
 pub mod hook;
+pub mod issuer;
 pub mod mailbox;
 pub mod smtp;
 pub mod trace;
