@@ -257,7 +257,10 @@ async fn only_the_browser_that_began_can_end_it_and_only_once() {
         assert!(!is_in(other).await);
     }
     let wrong = Token::random().reveal();
-    for state in ["", "x", &wrong, &parameter(&url, "nonce"), &parameter(&url, "code_challenge")] {
+    let (nonce, challenge) = (parameter(&url, "nonce"), parameter(&url, "code_challenge"));
+    let long = "x".repeat(4_000);
+    for state in ["", "x", &wrong, &nonce, &challenge, &long, "%FF", "%00", "x&state=y", "x&code=z"]
+    {
         let answer = dana.get(&format!("{BACK}?code=c0de&state={state}")).await;
         says(&answer, 403, "This sign-in began elsewhere");
     }

@@ -134,6 +134,15 @@ fn a_provider_that_cannot_be_used_is_named_and_one_that_can_is_told() {
     assert!(!format!("{findings:?}").contains("hunter2"));
     let (_, without) = examine(&Doorkey::prepare(&[]), &[]);
     assert!(without.iter().all(|it| it["about"] != about), "nobody asks for one");
+    // Over https its certificate must be from an authority that the system knows.
+    let authority = Authority::new();
+    let Some(secure) = super::oidc::Oidc::start_secure(public_url, &authority) else { return };
+    let mut doorkey = at(secure.issuer());
+    assert_fault(&doorkey, about, "does not know (TLS failed", "update-ca-certificates");
+    doorkey.set("SSL_CERT_FILE", authority.file().to_str().unwrap());
+    let (_, findings) = examine(&doorkey, &[]);
+    let told = findings.iter().find(|it| it["about"] == about).expect("it was looked at");
+    assert_eq!(told["level"], "ok", "{told}");
 }
 
 #[test]

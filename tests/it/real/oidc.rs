@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
@@ -11,6 +11,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 
 use super::{Process, node_module};
+use crate::support::authority::Authority;
 
 /// How it knows Doorkey, by the name of `doorkey`: a secret with characters that must be written out twice on their way (RFC 6749 §2.3.1).
 pub const CLIENT_SECRET: &str = "hunter2/+ %";
@@ -25,15 +26,22 @@ impl Oidc {
     /// Starts one for the Doorkey with this public URL, which tells addresses in its ID tokens. `None`, and
     /// the test skipped, where it is missing.
     pub fn start(public_url: &str) -> Option<Self> {
-        Self::start_telling(public_url, "ID_TOKEN")
+        Self::start_with(public_url, "ID_TOKEN", &[])
     }
 
     /// The same, which tells addresses at its userinfo endpoint alone.
     pub fn start_with_userinfo(public_url: &str) -> Option<Self> {
-        Self::start_telling(public_url, "USERINFO")
+        Self::start_with(public_url, "USERINFO", &[])
     }
 
-    fn start_telling(public_url: &str, place: &str) -> Option<Self> {
+    /// The same over https, with a certificate for `localhost` from this authority.
+    pub fn start_secure(public_url: &str, authority: &Authority) -> Option<Self> {
+        authority.put(&authority.issue("localhost", 2090));
+        let (certificate, key) = authority.files();
+        Self::start_with(public_url, "ID_TOKEN", &[certificate, key])
+    }
+
+    fn start_with(public_url: &str, place: &str, files: &[PathBuf]) -> Option<Self> {
         let package = node_module("oidc-provider")?;
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/real/oidc_provider.mjs");
         let mut process = Process::start(
@@ -41,13 +49,14 @@ impl Oidc {
                 .arg(script)
                 .arg(std::path::absolute(Path::new(&package)).unwrap())
                 .args([&format!("{public_url}/admin/sign-in/oidc/callback"), place])
+                .args(files)
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null()),
         );
         let said = BufReader::new(process.0.stdout.take().unwrap());
         let mut lines = said.lines().map_while(Result::ok);
-        let issuer = lines.find(|line| line.starts_with("http://127.0.0.1:"));
+        let issuer = lines.find(|line| line.starts_with("http"));
         let issuer = issuer.expect("the provider says what it calls itself");
         // It may go on writing, and would end if nobody read.
         std::thread::spawn(move || lines.for_each(drop));

@@ -1,13 +1,15 @@
 // A real OpenID Connect provider, the certified oidc-provider, on a port of its own:
 //
-//     node oidc_provider.mjs FOLDER_OF_THE_PACKAGE REDIRECT_URI ID_TOKEN|USERINFO
+//     node oidc_provider.mjs FOLDER_OF_THE_PACKAGE REDIRECT_URI ID_TOKEN|USERINFO [CERTIFICATE KEY]
 //
-// It prints its issuer and serves until it is killed. Whoever signs in, with any password, is who they type:
+// With a certificate, for localhost, it speaks https. It prints its issuer and serves until it is killed. Whoever signs in, with any password, is who they type:
 // dana@rfs.example has that address, confirmed; unconfirmed:dana@rfs.example has it unconfirmed; nobody has none.
-import { createServer } from 'node:http';
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
 import { pathToFileURL } from 'node:url';
 
-const [, , folder, redirectUri, where] = process.argv;
+const [, , folder, redirectUri, where, certificate, key] = process.argv;
 const { Provider } = await import(pathToFileURL(`${folder}/lib/index.js`).href);
 
 const claims = (id) => {
@@ -16,9 +18,12 @@ const claims = (id) => {
   return { sub: id, email, email_verified: kind !== 'unconfirmed' };
 };
 
-const server = createServer();
+const server = certificate
+  ? https.createServer({ cert: readFileSync(certificate), key: readFileSync(key) })
+  : http.createServer();
 server.listen(0, '127.0.0.1', () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const { port } = server.address();
+  const issuer = certificate ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
   const provider = new Provider(issuer, {
     clients: [{ client_id: 'doorkey', client_secret: 'hunter2/+ %', redirect_uris: [redirectUri] }],
     claims: { openid: ['sub'], email: ['email', 'email_verified'] },
