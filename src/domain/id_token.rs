@@ -205,7 +205,7 @@ impl Address {
     pub fn verified(&self) -> Option<Email> {
         let vouched = match (&self.email_verified, &self.xms_edov) {
             (Some(said), _) => is_true(said),
-            (None, Some(said)) => is_true(said) || *said == Value::from(1) || *said == "1",
+            (None, Some(said)) => is_true(said) || *said == 1 || *said == "1",
             (None, None) => false,
         };
         let email = self.email.as_deref().filter(|_| vouched)?;

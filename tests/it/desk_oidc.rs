@@ -358,6 +358,9 @@ async fn the_database_and_the_log_of_it_hold_nothing_usable() {
     assert_eq!(app.number("SELECT count(*) FROM oidc_sign_ins").await, 0);
 }
 
+/// Makes a token for a nonce.
+type Forger<'a> = Box<dyn Fn(&str) -> String + 'a>;
+
 #[tokio::test]
 async fn forged_tokens_let_nobody_in() {
     let (app, issuer) = stage().await;
@@ -370,7 +373,7 @@ async fn forged_tokens_let_nobody_in() {
         signer.sign(&claims)
     };
     attempt(&app, &issuer, |nonce| signer.sign(&good(nonce))).await.expect(303);
-    let forged: [(&str, Box<dyn Fn(&str) -> String + '_>); 12] = [
+    let forged: [(&str, Forger<'_>); 12] = [
         ("another key", Box::new(|nonce| stranger.sign(&good(nonce)))),
         ("an unpublished key", Box::new(|nonce| Signer::new("two").sign(&good(nonce)))),
         (

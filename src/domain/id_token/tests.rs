@@ -102,7 +102,7 @@ fn rs256_is_checked_and_one_changed_letter_noticed() {
                      GyEX0vOgnC2utuocXfwu3tvCLmb0jH9-_PoBsId1ydu9avd1oBb-X-5AmW9NrS-OSZ4LVdWV8hL_iHeqmRsx9-vU\
                      Vm8xYXpOddTU2V-TI66NYBKsJDpE-APx2xjXcKhMkRErVrx_vRNDxGOpS8yiz9soReglEyqpyb7wrw";
     let token = format!("{head}.{body}.{signature}");
-    let person = check(&token, &set(&[key.clone()]), &EXPECTED).expect("a good token");
+    let person = check(&token, &set(std::slice::from_ref(&key)), &EXPECTED).expect("a good token");
     assert_eq!(person.address.verified().expect("an address").as_str(), "Dana@RFS.example");
     let changed = token.replacen("c3RhZmYi", "c3RhZmZi", 1);
     assert_eq!(check(&changed, &set(&[key]), &EXPECTED), Err(Refusal::Signature));
