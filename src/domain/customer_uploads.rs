@@ -107,7 +107,7 @@ fn keep(new: &NewCustomer) -> Kept {
 }
 
 fn read(text: &str) -> Result<Vec<NewCustomer>, Error> {
-    let kept: Vec<Kept> = serde_json::from_str(text).map_err(damaged)?;
+    let kept: Vec<Kept> = serde_json::from_str(text).map_err(|error| damaged(&error))?;
     let customer = |[email, name, phone, company, notes]: Kept| NewCustomer {
         email: Email::from_store(email),
         name,
@@ -120,10 +120,10 @@ fn read(text: &str) -> Result<Vec<NewCustomer>, Error> {
 
 fn write(customers: &[NewCustomer]) -> Result<String, Error> {
     let kept: Vec<Kept> = customers.iter().map(keep).collect();
-    Ok(serde_json::to_string(&kept).map_err(damaged)?)
+    Ok(serde_json::to_string(&kept).map_err(|error| damaged(&error))?)
 }
 
-fn damaged(error: serde_json::Error) -> DbError {
+fn damaged(error: &serde_json::Error) -> DbError {
     DbError::Bug(format!("a part of an upload: {error}"))
 }
 
@@ -154,7 +154,7 @@ pub fn add(
         expires_at: now.plus(UNCONFIRMED_KEPT),
         ended_at: None,
     };
-    let bad = serde_json::to_string(&bad).map_err(damaged)?;
+    let bad = serde_json::to_string(&bad).map_err(|error| damaged(&error))?;
     store::customer_uploads::insert(tx, &upload, &bad)?;
     for (place, batch) in (1..).zip(checked.good.chunks(BATCH)) {
         store::customer_uploads::put_part(tx, upload.id, place, &write(batch)?)?;

@@ -109,7 +109,7 @@ fn ticket(ticket: &Ticket, read_at: Option<Millis>) -> Value {
         "resolution": ticket.resolution, "note_count": ticket.note_count,
         "assigned_to": ticket.assignee.as_ref().map(|person| &person.name),
         "created_at": ticket.created_at.rfc3339(), "updated_at": ticket.updated_at.rfc3339(),
-        "seen_until": read_at.map(|at| at.rfc3339()),
+        "seen_until": read_at.map(Millis::rfc3339),
     })
 }
 
@@ -172,8 +172,8 @@ fn link(CustomerLink { link, reference }: &CustomerLink) -> Value {
         "reason": link.reason.as_str(), "issued_by": link.issued_by,
         "ticket": reference.as_ref().map(Reference::as_str),
         "issued_at": link.issued_at.rfc3339(), "expires_at": link.expires_at.rfc3339(),
-        "last_used_at": link.last_used_at.map(|at| at.rfc3339()), "use_count": link.use_count,
-        "revoked_at": link.revoked_at.map(|at| at.rfc3339()), "revoked_by": link.revoked_by,
+        "last_used_at": link.last_used_at.map(Millis::rfc3339), "use_count": link.use_count,
+        "revoked_at": link.revoked_at.map(Millis::rfc3339), "revoked_by": link.revoked_by,
     })
 }
 
@@ -198,6 +198,6 @@ fn mail(TicketMail { mail, .. }: &TicketMail) -> Value {
         "kind": mail.kind, "to": mail.recipient.as_str(), "state": mail.state.as_str(),
         "ticket": mail.reference.as_ref().map(Reference::as_str),
         "created_at": mail.created_at.rfc3339(),
-        "settled_at": mail.settled_at.map(|at| at.rfc3339()), "error": mail.error,
+        "settled_at": mail.settled_at.map(Millis::rfc3339), "error": mail.error,
     })
 }

@@ -21,7 +21,7 @@ pub fn hidden(page: &str, name: &str) -> String {
 
 /// The one word of a page that begins so.
 pub fn secret(page: &str, begin: &str) -> String {
-    let words = page.split(|end: char| matches!(end, '"' | '<' | '>'));
+    let words = page.split(['"', '<', '>']);
     words.filter(|word| word.starts_with(begin)).map(str::to_owned).next().expect("a secret")
 }
 

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use doorkey::config::Config;
+use doorkey::domain::email::Email;
 use doorkey::domain::settings::{InForce, Section, Seen};
 use doorkey::domain::staff::Role;
 
@@ -205,7 +206,7 @@ async fn tickets_mails_and_cards_are_set_and_shown_again() {
     assert!(
         !rules.notices.note_added && rules.notices.status_changed && rules.notices.ticket_created
     );
-    assert_eq!(rules.staff_inbox.as_ref().map(|it| it.as_str()), Some("desk@rfs.example"));
+    assert_eq!(rules.staff_inbox.as_ref().map(Email::as_str), Some("desk@rfs.example"));
     let hub = app.anon().get("/").await.expect(200).text();
     let places = ["https://shop.example", "tel:112"].map(|it| hub.find(it).unwrap());
     assert!(places.is_sorted() && hub.contains("Spare parts."));

@@ -123,8 +123,8 @@ async fn the_desk_finds_it_by_its_new_customer_and_tells_who_moved_it() {
     assert_eq!(found_by(&app, None, Some("beeps zoe")).await, 0);
     while doorkey::jobs::events::number(&app).await.unwrap() {}
     let feed = app.admin().await.get("/api/v1/events?limit=100").await.expect(200).json();
-    let moved = feed["items"].as_array().unwrap().iter();
-    let moved = moved.filter(|it| it["type"] == "ticket.changed").last().unwrap();
+    let mut told = feed["items"].as_array().unwrap().iter();
+    let moved = told.rfind(|it| it["type"] == "ticket.changed").unwrap();
     let ids = serde_json::json!({ "customer": { "from": ana.to_string(), "to": ben.to_string() } });
     assert_eq!(moved["changes"], ids, "{moved}");
 }

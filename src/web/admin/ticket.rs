@@ -205,7 +205,7 @@ impl TicketPage<'_> {
     }
 
     /// A line of the log in words: who, and what became of what.
-    fn told<'b>(&self, line: &'b Line) -> (String, Vec<String>) {
+    fn told(&self, line: &Line) -> (String, Vec<String>) {
         (line.by.in_words(), line.details.in_words())
     }
 
