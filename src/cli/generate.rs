@@ -10,34 +10,39 @@ mod people;
 mod tests;
 mod words;
 
+use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use super::progress::{Progress, count, milliseconds, thousands};
+use super::progress::{Progress, count, milliseconds, thousands, while_waiting};
 use super::variety::{Variety, mix};
 use super::{CliError, database, output};
 use crate::app::App;
 use crate::clock::Millis;
 use crate::config::Config;
 use crate::db::{DbError, Tx};
-use crate::domain::histories::{self, History, Told};
+use crate::domain::histories::{self, Apart, History, Told};
 use crate::domain::{Rules, customers, staff};
 use crate::error::Error;
 use crate::ids::Reference;
 use life::Setting;
 use people::People;
 
-/// Tickets in one transaction: `serve` is not kept waiting for long, and more are slower on SQLite
-/// (see [`crate::db::Tx::load`]).
+/// Tickets in one transaction: `serve` is not kept waiting for long.
 const TICKETS_AT_ONCE: u64 = 500;
 /// The same for customers.
 const CUSTOMERS_AT_ONCE: u64 = 5_000;
 /// Batches that wait to be written.
 const BATCHES: usize = 2;
+/// Bytes of text that are kept back to be sorted by customer, where all is one transaction. With
+/// what holds them they take about twice as much memory.
+const KEPT_BACK: usize = 64 << 20;
 /// The tickets are of so many days.
 const SPAN: Duration = Duration::from_secs(2 * 365 * 86_400);
 /// Ids of rows count time from 2024 to 2093: all that happens must lie between.
@@ -119,12 +124,27 @@ async fn add(app: &Arc<App>, args: Args) -> Result<u64, CliError> {
     let plan = Arc::new(plan);
     if empty {
         let plan = Arc::clone(&plan);
-        let filled = app.db.fill(move |tx| plan.pour(tx)).await.map_err(explain)?;
-        if let Some(entries) = filled {
+        if let Some(entries) = pour(app, plan).await? {
             return Ok(entries);
         }
     }
     plan.trickle(app).await
+}
+
+/// Adds everything in one go, if nobody else uses the database.
+async fn pour(app: &App, plan: Arc<Plan>) -> Result<Option<u64>, CliError> {
+    let (poured, rows_are_in) = oneshot::channel();
+    let mut fill = pin!(app.db.fill(move |tx| {
+        let entries = plan.pour(tx)?;
+        // Whoever waited may have gone.
+        let _ = poured.send(());
+        Ok(entries)
+    }));
+    let filled = tokio::select! {
+        filled = &mut fill => filled,
+        _ = rows_are_in => while_waiting("all rows are in; making the indexes", fill).await,
+    };
+    filled.map_err(explain)
 }
 
 /// The plan, and whether the database has no customers yet.
@@ -161,14 +181,17 @@ async fn plan(app: &Arc<App>, args: Args) -> Result<(Plan, bool), CliError> {
 /// Rows that are written together.
 enum Batch {
     Customers(Vec<customers::Customer>),
-    Tickets(Vec<Told>),
+    Tickets(Vec<Told>, Option<Apart>),
 }
 
 impl Batch {
     fn write(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         match self {
             Self::Customers(some) => customers::add_many(tx, some),
-            Self::Tickets(some) => histories::add(tx, some),
+            Self::Tickets(some, apart) => {
+                histories::add(tx, some)?;
+                apart.iter().try_for_each(|apart| apart.add(tx))
+            }
         }
     }
 }
@@ -186,7 +209,7 @@ impl Count<'_> {
     fn add(&mut self, batch: &Batch) {
         match batch {
             Batch::Customers(some) => self.customers += some.len() as u64,
-            Batch::Tickets(some) => {
+            Batch::Tickets(some, _) => {
                 self.tickets += some.len() as u64;
                 self.entries += some.iter().map(|history| history.entries() as u64).sum::<u64>();
             }
@@ -209,10 +232,14 @@ impl Plan {
         let mut count = self.count();
         thread::scope(|scope| {
             let (sender, mut made) = mpsc::channel(BATCHES);
-            let making = scope.spawn(move || self.make(&sender));
+            let (give_back, written) = channel();
+            let maker = Maker { plan: self, made: sender, written, kept_back: KEPT_BACK };
+            let making = scope.spawn(move || maker.make());
             while let Some(batch) = made.blocking_recv() {
                 batch.write(tx)?;
                 count.add(&batch);
+                // Whoever has made everything waits for no more of it.
+                let _ = give_back.send(batch);
             }
             making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
@@ -223,8 +250,11 @@ impl Plan {
     async fn trickle(self: &Arc<Self>, app: &App) -> Result<u64, CliError> {
         let mut count = self.count();
         let (sender, mut made) = mpsc::channel(BATCHES);
-        let maker = Arc::clone(self);
-        let making = tokio::task::spawn_blocking(move || maker.make(&sender));
+        let plan = Arc::clone(self);
+        let making = tokio::task::spawn_blocking(move || {
+            let (_, written) = channel();
+            Maker { plan: &plan, made: sender, written, kept_back: 0 }.make()
+        });
         while let Some(batch) = made.recv().await {
             count.add(&batch);
             app.db.write(move |tx| batch.write(tx)).await.map_err(explain)?;
@@ -236,27 +266,6 @@ impl Plan {
     fn count(&self) -> Count<'_> {
         let progress = Progress::on_terminal();
         Count { plan: self, progress, customers: 0, tickets: 0, entries: 0 }
-    }
-
-    /// Makes all rows in order, until nobody takes them any longer.
-    fn make(&self, made: &mpsc::Sender<Batch>) -> Result<(), Error> {
-        for from in (0..self.people.count()).step_by(usize_of(CUSTOMERS_AT_ONCE)) {
-            let to = (from + CUSTOMERS_AT_ONCE).min(self.people.count());
-            let some = (from..to).map(|index| self.people.customer(index)).collect();
-            if made.blocking_send(Batch::Customers(some)).is_err() {
-                return Ok(());
-            }
-        }
-        let mut references = self.references();
-        for from in (0..self.tickets).step_by(usize_of(TICKETS_AT_ONCE)) {
-            let to = (from + TICKETS_AT_ONCE).min(self.tickets);
-            let some = (from..to).zip(&mut references).map(|(index, it)| self.ticket(index, it));
-            let some: Result<Vec<Told>, Error> = some.map(|it| it.map(Told::from)).collect();
-            if made.blocking_send(Batch::Tickets(some?)).is_err() {
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 
     fn ticket(&self, index: u64, reference: Reference) -> Result<History, Error> {
@@ -279,6 +288,53 @@ impl Plan {
     fn references(&self) -> impl Iterator<Item = Reference> + '_ {
         let drawn = (0..1 << REFERENCE_BITS).map(|number| scatter(self.seed, number));
         drawn.filter(|number| self.taken.binary_search(number).is_err()).map(Reference::of_number)
+    }
+}
+
+/// Makes the rows of a plan beside the one who writes them.
+struct Maker<'a> {
+    plan: &'a Plan,
+    made: mpsc::Sender<Batch>,
+    /// What was written, to be dropped here: that takes a twentieth of a writer's time.
+    written: Receiver<Batch>,
+    /// Bytes of what tickets leave apart that are kept back before they are written.
+    kept_back: usize,
+}
+
+impl Maker<'_> {
+    /// Makes all rows in order, until nobody takes them any longer.
+    fn make(&self) -> Result<(), Error> {
+        let Plan { people, tickets, .. } = self.plan;
+        for from in (0..people.count()).step_by(usize_of(CUSTOMERS_AT_ONCE)) {
+            let to = (from + CUSTOMERS_AT_ONCE).min(people.count());
+            let some = (from..to).map(|index| people.customer(index)).collect();
+            if self.hand_over(Batch::Customers(some)).is_break() {
+                return Ok(());
+            }
+        }
+        let (mut references, mut apart) = (self.plan.references(), Apart::default());
+        for from in (0..*tickets).step_by(usize_of(TICKETS_AT_ONCE)) {
+            let to = (from + TICKETS_AT_ONCE).min(*tickets);
+            let some =
+                (from..to).zip(&mut references).map(|(index, it)| self.plan.ticket(index, it));
+            let some: Result<Vec<Told>, Error> = some.map(|it| it.map(Told::from)).collect();
+            let mut some = some?;
+            apart.take(&mut some);
+            let is_due = to == *tickets || apart.bytes() > self.kept_back;
+            let due = is_due.then(|| std::mem::take(&mut apart).sorted());
+            if self.hand_over(Batch::Tickets(some, due)).is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_over(&self, batch: Batch) -> ControlFlow<()> {
+        self.written.try_iter().for_each(drop);
+        match self.made.blocking_send(batch) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! Many rows at once, each engine in the way it is fastest at.
 //!
 //! SQLite takes many rows a statement: a check such as `kind IN (…)` sets up its list once a
-//! statement, and costs more than the row itself. And since every write runs in a savepoint, the
-//! end of each such statement costs time in proportion to the old pages changed so far: few large
-//! statements, and transactions of a few thousand rows, are quickest. PostgreSQL takes its binary
-//! COPY.
+//! statement, and costs more than the row itself. A clash leaves the rows before it in place, as
+//! whatever fails undoes the whole transaction (see [`Tx`]): else SQLite would keep a journal of
+//! each statement beside that of the transaction. PostgreSQL takes its binary COPY.
 
 use std::panic::Location;
 
@@ -83,11 +82,15 @@ fn add(
     Ok(added)
 }
 
-/// `INSERT INTO t (a, b) VALUES (?, ?), (?, ?)`: bound by position, as looking a parameter up by
+/// `INSERT OR FAIL INTO t (a, b) VALUES (?, ?), (?, ?)`: bound by position, as looking a parameter up by
 /// its name takes SQLite longer the more there are.
 fn insert(table: &str, columns: &[&str], rows: usize) -> String {
     let row = format!("({})", vec!["?"; columns.len()].join(", "));
-    format!("INSERT INTO {table} ({}) VALUES {}", columns.join(", "), vec![row; rows].join(", "))
+    format!(
+        "INSERT OR FAIL INTO {table} ({}) VALUES {}",
+        columns.join(", "),
+        vec![row; rows].join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -96,6 +99,7 @@ mod tests {
 
     #[test]
     fn a_statement_has_a_place_for_every_value() {
-        assert_eq!(insert("t", &["a", "b"], 2), "INSERT INTO t (a, b) VALUES (?, ?), (?, ?)");
+        let said = insert("t", &["a", "b"], 2);
+        assert_eq!(said, "INSERT OR FAIL INTO t (a, b) VALUES (?, ?), (?, ?)");
     }
 }

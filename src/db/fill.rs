@@ -8,11 +8,15 @@
 
 use rusqlite::Connection;
 
-use super::DbError;
 use super::sqlite::{CACHE_SIZE, enter_wal, execute, failure, rows, set};
+use super::{DbError, FromRow};
 
 /// Memory for pages, in KiB, so that few of them are written more than once.
 const CACHE: i64 = 256 * 1024;
+
+/// Memory for the words of a full-text index, in bytes, before they are written: while it is made,
+/// and as FTS5 has it by itself.
+const WORDS: [i64; 2] = [64 << 20, 1 << 20];
 
 /// What is otherwise meanwhile: the pragma, its value then, and the one that it has for everybody.
 const WAYS: [(&str, i64, i64); 4] = [
@@ -27,8 +31,10 @@ const WAYS: [(&str, i64, i64); 4] = [
 /// kept, and everything is as for everybody else again.
 pub(super) struct Alone<'c> {
     connection: &'c Connection,
-    /// How each index is made.
-    indexes: Vec<String>,
+    /// How each index and trigger is made that was put aside.
+    aside: Vec<String>,
+    /// The full-text indexes that are made anew.
+    full_text: Vec<String>,
 }
 
 impl<'c> Alone<'c> {
@@ -41,38 +47,72 @@ impl<'c> Alone<'c> {
             Ok(_) | Err(DbError::Busy) => return Ok(None),
             Err(error) => return Err(error),
         }
-        let mut alone = Self { connection, indexes: Vec::new() };
+        let mut alone = Self { connection, aside: Vec::new(), full_text: Vec::new() };
         for (name, value, _) in WAYS {
             set(connection, name, value)?;
         }
         execute(connection, "BEGIN EXCLUSIVE")?;
         alone.drop_indexes()?;
+        alone.drop_full_text()?;
         Ok(Some(alone))
     }
 
     fn drop_indexes(&mut self) -> Result<(), DbError> {
-        let sql = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
-        let indexes: Vec<(String, String)> =
-            rows(self.connection, sql, &[]).map_err(|failure| failure.error)?;
-        for (name, sql) in indexes {
-            self.batch(&format!("DROP INDEX {name}"))?;
-            self.indexes.push(sql);
+        self.put_aside("index", "sql IS NOT NULL")
+    }
+
+    /// Puts the triggers aside that keep full-text indexes right, row by row.
+    fn drop_full_text(&mut self) -> Result<(), DbError> {
+        let tables =
+            "SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE % USING fts5%'";
+        self.full_text = self.rows(tables)?;
+        for table in self.full_text.clone() {
+            self.put_aside("trigger", &format!("instr(sql, 'INSERT INTO {table} (') > 0"))?;
+        }
+        Ok(())
+    }
+
+    /// Drops what is of this kind and fits the condition, and remembers how it is made.
+    fn put_aside(&mut self, kind: &str, which: &str) -> Result<(), DbError> {
+        let found =
+            format!("SELECT name, sql FROM sqlite_schema WHERE type = '{kind}' AND {which}");
+        let found: Vec<(String, String)> = self.rows(&found)?;
+        for (name, sql) in found {
+            self.batch(&format!("DROP {kind} {name}"))?;
+            self.aside.push(sql);
         }
         Ok(())
     }
 
     /// Makes the indexes, sees that all references lead somewhere, and commits.
     pub(super) fn keep(&self) -> Result<(), DbError> {
-        for sql in &self.indexes {
+        for sql in &self.aside {
             self.batch(sql)?;
         }
+        for table in &self.full_text {
+            self.rebuild(table)?;
+        }
         let lost: Vec<String> =
-            rows(self.connection, "SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1", &[])
-                .map_err(|failure| failure.error)?;
+            self.rows("SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1")?;
         if let Some(table) = lost.first() {
             return Err(DbError::Bug(format!("rows of {table} refer to rows that are not there")));
         }
         execute(self.connection, "COMMIT")
+    }
+
+    /// Makes a full-text index of all that its table holds now.
+    fn rebuild(&self, table: &str) -> Result<(), DbError> {
+        let memory = |bytes: i64| {
+            self.batch(&format!("INSERT INTO {table} ({table}, rank) VALUES ('hashsize', {bytes})"))
+        };
+        let [much, usual] = WORDS;
+        memory(much)?;
+        self.batch(&format!("INSERT INTO {table} ({table}) VALUES ('rebuild')"))?;
+        memory(usual)
+    }
+
+    fn rows<T: FromRow>(&self, sql: &str) -> Result<Vec<T>, DbError> {
+        rows(self.connection, sql, &[]).map_err(|failure| failure.error)
     }
 
     fn batch(&self, sql: &str) -> Result<(), DbError> {
@@ -116,7 +156,14 @@ mod tests {
              CREATE INDEX people_by_name ON people (name DESC);
              CREATE TABLE pets (id BIGINT PRIMARY KEY, owner BIGINT NOT NULL REFERENCES people (id),
                kind TEXT NOT NULL CHECK (kind IN ('cat', 'dog')));
-             CREATE UNIQUE INDEX one_cat ON pets (owner) WHERE kind = 'cat';",
+             CREATE UNIQUE INDEX one_cat ON pets (owner) WHERE kind = 'cat';
+             CREATE VIRTUAL TABLE names USING fts5 (name, content = 'people', content_rowid = 'id');
+             CREATE TRIGGER people_added AFTER INSERT ON people BEGIN
+               INSERT INTO names (rowid, name) VALUES (new.id, new.name);
+             END;
+             CREATE TRIGGER people_stay BEFORE DELETE ON people BEGIN
+               SELECT RAISE (ABORT, 'people stay');
+             END;",
         ),
     }];
 
@@ -132,9 +179,13 @@ mod tests {
 
     fn add(tx: &mut Tx<'_>, owner: i64, kind: &str) -> Result<(), DbError> {
         let pet = "INSERT INTO pets (id, owner, kind) VALUES ($1, $1, $2)";
-        let person = "INSERT INTO people (id, name) VALUES ($1, $2)";
         tx.run(pet, params![owner, kind])?;
-        tx.run(person, params![owner, &owner.to_string()]).map(drop)
+        add_person(tx, owner)
+    }
+
+    fn add_person(tx: &mut Tx<'_>, id: i64) -> Result<(), DbError> {
+        let person = "INSERT INTO people (id, name) VALUES ($1, $2)";
+        tx.run(person, params![id, &id.to_string()]).map(drop)
     }
 
     /// The schema, and how many people and pets there are.
@@ -172,6 +223,28 @@ mod tests {
         assert_eq!(filled.await, Ok(Some(())));
         assert_eq!(state(&db).await, (schema, 500, 500));
         see_usual_ways(&db).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_full_text_index_knows_what_was_there_before_what_was_filled_and_what_comes_after() {
+        let (db, _settings, _folder) = fresh().await;
+        db.write(|tx| add_person(tx, 1)).await.expect("added");
+        let filled = db.fill(|tx| {
+            let sql = "DELETE FROM people WHERE id = 1";
+            assert!(tx.run(sql, &[]).is_err(), "other triggers are in force");
+            Err::<(), _>(DbError::Busy)
+        });
+        assert_eq!(filled.await, Err(DbError::Busy));
+        let filled = db.fill(|tx| (2..=300).try_for_each(|id| add(tx, id, "cat")));
+        assert_eq!(filled.await, Ok(Some(())));
+        db.write(|tx| add_person(tx, 301)).await.expect("added");
+        for id in [1, 2, 300, 301] {
+            let sql = "SELECT rowid FROM names WHERE names MATCH $1";
+            let found = db.read(move |tx| tx.rows::<i64>(sql, params![&format!("\"{id}\"")]));
+            assert_eq!(found.await, Ok(vec![id]));
+        }
+        let whole = "INSERT INTO names (names, rank) VALUES ('integrity-check', 1)";
+        assert!(db.write(|tx| tx.run(whole, &[])).await.is_ok());
     }
 
     #[tokio::test(flavor = "multi_thread")]

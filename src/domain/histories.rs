@@ -3,7 +3,9 @@
 //! A history is made by the rules that a living ticket obeys (what an entry means, what a status
 //! means), so nothing tells its rows from rows that grew. Nobody is mailed.
 
-use std::collections::BTreeMap;
+mod apart;
+
+pub use apart::Apart;
 
 use crate::clock::Millis;
 use crate::db::Tx;
@@ -169,42 +171,19 @@ impl Told {
     }
 }
 
-/// Adds tickets with all that happened to them.
+/// Adds tickets with all that happened to them, but for what stands [`Apart`].
 ///
 /// # Errors
 /// [`crate::db::DbError::Unique`] if a reference or an id is taken.
 pub fn add(tx: &mut Tx<'_>, told: &[Told]) -> Result<(), Error> {
-    let words = told.iter().map(|it| (it.history.ticket.id, it.words.as_str()));
-    let histories: Vec<&History> = told.iter().map(|it| &it.history).collect();
-    store::bulk::tickets(tx, histories.iter().map(|history| &history.ticket))?;
-    let entries = histories.iter().flat_map(|history| {
+    let histories = || told.iter().map(|it| &it.history);
+    store::bulk::tickets(tx, histories().map(|history| &history.ticket))?;
+    let entries = histories().flat_map(|history| {
         history.entries.iter().map(|(entry, by_id)| (history.ticket.id, entry, *by_id))
     });
     store::bulk::entries(tx, entries)?;
-    // In the order in which they are kept, so that neighbours are written together.
-    let mut texts: Vec<&SearchText> = histories.iter().flat_map(|history| &history.texts).collect();
-    texts.sort_unstable_by_key(|text| (text.customer_id, text.ticket_id, text.entry_id));
-    store::bulk::search_texts(tx, &texts)?;
-    store::bulk::ticket_words(tx, words)?;
-    let mut reads: Vec<(i64, i64, Millis)> = histories
-        .iter()
-        .filter_map(|it| Some((it.ticket.customer.id, it.ticket.id, it.read_at?)))
-        .collect();
-    reads.sort_unstable();
-    store::bulk::reads(tx, reads.into_iter())?;
-    store::bulk::counts(tx, &counts(&histories))?;
-    tickets::count_many(tx, histories.iter().map(|history| history.ticket()))
-}
-
-/// By customer and status: how many tickets. In the order of their keys, so that two processes
-/// cannot wait for each other.
-fn counts(histories: &[&History]) -> Vec<(i64, Status, i64)> {
-    let mut counts: BTreeMap<(i64, &str), (Status, i64)> = BTreeMap::new();
-    for History { ticket, .. } in histories.iter().copied() {
-        let key = (ticket.customer.id, ticket.status.as_str());
-        counts.entry(key).or_insert((ticket.status, 0)).1 += 1;
-    }
-    counts.into_iter().map(|((customer, _), (status, count))| (customer, status, count)).collect()
+    let words = told.iter().map(|it| (it.history.ticket.id, it.words.as_str()));
+    Ok(store::bulk::ticket_words(tx, words)?)
 }
 
 /// References read at once, when all are read.

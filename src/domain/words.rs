@@ -110,7 +110,8 @@ fn pairs(run: &str) -> impl Iterator<Item = String> + '_ {
 
 /// The stretches of a text that words are in, with their bytes.
 pub(in crate::domain) fn runs(text: &str) -> Vec<(Kind, Range<usize>)> {
-    let mut runs: Vec<(Kind, Range<usize>)> = Vec::new();
+    // Words of plain text have some five letters: few lists grow.
+    let mut runs: Vec<(Kind, Range<usize>)> = Vec::with_capacity(text.len() / 5 + 1);
     for (at, letter) in text.char_indices() {
         let Some(kind) = kind(letter) else { continue };
         let end = at + letter.len_utf8();

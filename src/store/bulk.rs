@@ -157,7 +157,7 @@ pub struct SearchText {
 }
 
 /// Adds texts to search in.
-pub fn search_texts(tx: &mut Tx<'_>, texts: &[&SearchText]) -> Result<(), DbError> {
+pub fn search_texts(tx: &mut Tx<'_>, texts: &[SearchText]) -> Result<(), DbError> {
     let mut values: Vec<Value<'_>> = Vec::with_capacity(texts.len() * 5);
     for text in texts {
         values.extend_from_slice(&[
@@ -185,12 +185,10 @@ pub fn ticket_words<'a>(
 }
 
 /// Notes for tickets of these customers until when they have read them.
-pub fn reads(
-    tx: &mut Tx<'_>,
-    reads: impl Iterator<Item = (i64, i64, Millis)>,
-) -> Result<(), DbError> {
+pub fn reads(tx: &mut Tx<'_>, reads: &[(i64, i64, Millis)]) -> Result<(), DbError> {
     let values: Vec<Value<'_>> = reads
-        .flat_map(|(customer_id, ticket_id, at)| [customer_id.into(), ticket_id.into(), at.into()])
+        .iter()
+        .flat_map(|&(customer_id, ticket_id, at)| [customer_id.into(), ticket_id.into(), at.into()])
         .collect();
     tx.load("ticket_reads", &["customer_id", "ticket_id", "read_at"], &values)?;
     Ok(())

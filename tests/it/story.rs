@@ -8,7 +8,7 @@ use doorkey::domain::audit::{self, Action, ByKind, Details, Subject};
 use doorkey::domain::customer_desk::{self, CustomerQuery, Places};
 use doorkey::domain::customers::{Customer, CustomerChange};
 use doorkey::domain::entries::Visibility;
-use doorkey::domain::histories::{self, History, Moment};
+use doorkey::domain::histories::{self, Apart, History, Moment, Told};
 use doorkey::domain::idempotency::Key;
 use doorkey::domain::links::{self, Reason};
 use doorkey::domain::outbox::{self as mails_at_hand, MailState};
@@ -430,8 +430,14 @@ async fn rows_are_made_up(app: &TestApp) {
     let mut history = History::begin(&new, reference.clone(), &erin, None, &somebody(), moment);
     history.note(&somebody(), "A note.".into(), Visibility::Public, moment);
     history.read();
-    let told = [histories::Told::from(history)];
-    app.act(move |tx, _, _| histories::add(tx, &told)).await.unwrap();
+    let (mut told, mut apart) = ([Told::from(history)], Apart::default());
+    apart.take(&mut told);
+    let apart = apart.sorted();
+    let add = move |tx: &mut doorkey::db::Tx<'_>| {
+        histories::add(tx, &told)?;
+        apart.add(tx)
+    };
+    app.act(move |tx, _, _| add(tx)).await.unwrap();
     assert_eq!(app.see(&reference).await.note_count, 1);
     let taken: Result<Vec<u32>, Error> = app.db.scan(histories::taken_references).await;
     assert!(taken.unwrap().contains(&12_345));

@@ -26,7 +26,7 @@ pub use find::{detail, find, is_earlier, timeline, version};
 pub use give::{give, receiver};
 pub use list::{ListFilter, counts, is_own_cursor, list_for_customer};
 pub use several::{Became, Was, change_one, put_back};
-pub(in crate::domain) use standing::{Standing, count_many, count_new, day, save};
+pub(in crate::domain) use standing::{Standing, Tally, count_new, day, save};
 pub use work::{Outcome, Seen, Work, add_note, change_seen, resolve_seen, work};
 
 use crate::clock::Millis;

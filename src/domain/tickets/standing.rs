@@ -71,29 +71,37 @@ pub(in crate::domain) fn save(
 /// Counts a ticket that was not there before.
 pub(in crate::domain) fn count_new(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<(), Error> {
     store::tickets::count(tx, ticket.customer.id, ticket.status, 1)?;
-    count_many(tx, std::iter::once(ticket))
+    let mut tally = Tally::default();
+    tally.add(ticket);
+    tally.write(tx)
 }
 
-/// Counts tickets that were not there before, but for their customers' own counts.
-pub(in crate::domain) fn count_many<'a>(
-    tx: &mut Tx<'_>,
-    tickets: impl Iterator<Item = &'a Ticket>,
-) -> Result<(), Error> {
+/// Tickets that were not there before, counted as what they are, but for their customers' own counts.
+#[derive(Clone, Debug, Default)]
+pub(in crate::domain) struct Tally {
     // By what is counted: in which slot if there is none yet, and how many.
-    let mut places: BTreeMap<Place, (i64, i64)> = BTreeMap::new();
-    let mut days: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
-    for ticket in tickets {
+    places: BTreeMap<Place, (i64, i64)>,
+    days: BTreeMap<i64, (i64, i64)>,
+}
+
+impl Tally {
+    /// Counts one more.
+    pub(in crate::domain) fn add(&mut self, ticket: &Ticket) {
         let standing = Standing::of(ticket);
-        places.entry(standing.place).or_insert((ticket.id, 0)).1 += 1;
+        self.places.entry(standing.place).or_insert((ticket.id, 0)).1 += 1;
         if let Some(day) = standing.resolved_on {
-            days.entry(day).or_insert((ticket.id, 0)).1 += 1;
+            self.days.entry(day).or_insert((ticket.id, 0)).1 += 1;
         }
     }
-    for (place, (slot, tickets)) in places {
-        store::desk_counts::add(tx, &place, slot, tickets)?;
+
+    /// Adds them to what was counted before.
+    pub(in crate::domain) fn write(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        for (place, (slot, tickets)) in &self.places {
+            store::desk_counts::add(tx, place, *slot, *tickets)?;
+        }
+        for (day, (slot, tickets)) in &self.days {
+            store::desk_counts::add_resolved(tx, *day, *slot, *tickets)?;
+        }
+        Ok(())
     }
-    for (day, (slot, tickets)) in days {
-        store::desk_counts::add_resolved(tx, day, slot, tickets)?;
-    }
-    Ok(())
 }
