@@ -105,13 +105,24 @@ pub fn add(
 ) -> Result<Customer, Error> {
     let customer = row(new, now);
     if store::customers::insert(tx, &customer)? {
-        let subject = Subject::customer(&customer);
-        audit::record(tx, actor, Action::CustomerAdded, &subject, Details::none(), now)?;
+        tell_added(tx, actor, &customer, Details::none(), now)?;
         events::customer_created(tx, &customer)?;
         return Ok(customer);
     }
     let message = "A customer with this e-mail address exists already.";
     Err(FieldError::new("email", FieldCode::Taken, message).into())
+}
+
+/// Tells the audit log of a new customer.
+pub(in crate::domain) fn tell_added(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    customer: &Customer,
+    details: Details,
+    now: Millis,
+) -> Result<(), Error> {
+    let subject = Subject::customer(customer);
+    audit::record(tx, actor, Action::CustomerAdded, &subject, details, now)
 }
 
 /// Adds many at once, as they are.
@@ -127,19 +138,24 @@ pub fn count(tx: &mut Tx<'_>) -> Result<u64, Error> {
     Ok(u64::try_from(store::bulk::count_customers(tx)?).unwrap_or(0))
 }
 
-/// The customer with this address, created if there is none. What is known already is not
-/// overwritten.
-pub fn find_or_create(tx: &mut Tx<'_>, new: &NewCustomer, now: Millis) -> Result<Customer, Error> {
+/// The customer with this address, created if there is none, and whether they are new: the audit log
+/// is told by the caller, who knows why. What is known already is not overwritten.
+pub fn find_or_create(
+    tx: &mut Tx<'_>,
+    new: &NewCustomer,
+    now: Millis,
+) -> Result<(Customer, bool), Error> {
     if let Some(known) = store::customers::find_by_email(tx, &new.email)? {
-        return Ok(known);
+        return Ok((known, false));
     }
     let customer = row(new, now);
     if store::customers::insert(tx, &customer)? {
         events::customer_created(tx, &customer)?;
-        return Ok(customer);
+        return Ok((customer, true));
     }
     // Another process created it between the two statements.
-    store::customers::find_by_email(tx, &new.email)?.ok_or(Error::NotFound)
+    let known = store::customers::find_by_email(tx, &new.email)?.ok_or(Error::NotFound)?;
+    Ok((known, false))
 }
 
 /// The row of a customer who is new at `now`.

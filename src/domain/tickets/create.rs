@@ -2,6 +2,7 @@
 
 use crate::clock::Millis;
 use crate::db::{DbError, Tx};
+use crate::domain::audit::Details;
 use crate::domain::customers::{self, NewCustomer};
 use crate::domain::email::Email;
 use crate::domain::entries::{self, Draft, Kind};
@@ -50,9 +51,15 @@ pub fn create(
     }
     let category = check_category(rules, new.category.as_deref());
     let ((), assignee) = both(category, staff::find_assignee(tx, new.assignee.as_ref()))?;
-    let customer = customers::find_or_create(tx, &new.customer, now)?;
-    let customer = Person { id: customer.id, email: customer.email, name: customer.name };
-    let mut ticket = insert(tx, id, new, customer, assignee, now)?;
+    let (customer, is_new) = customers::find_or_create(tx, &new.customer, now)?;
+    let whose =
+        Person { id: customer.id, email: customer.email.clone(), name: customer.name.clone() };
+    let mut ticket = insert(tx, id, new, whose, assignee, now)?;
+    if is_new {
+        // The timeline tells of the ticket, and nothing else of its customer.
+        let details = Details::none().with("ticket", ticket.reference.as_str());
+        customers::tell_added(tx, actor, &customer, details, now)?;
+    }
     index(tx, &ticket)?;
     search::rebuild(tx, &ticket)?;
     entries::record(tx, &mut ticket, actor, Draft::new(Kind::Created), now)?;

@@ -43,7 +43,7 @@ impl TestApp {
     pub async fn customer_row(&self, address: &str) -> Customer {
         let (name, _) = address.split_once('@').unwrap();
         let new = NewCustomer { name: name.to_owned(), ..NewCustomer::with_email(email(address)) };
-        self.act(move |tx, _, now| customers::find_or_create(tx, &new, now)).await.unwrap()
+        self.act(move |tx, _, now| customers::find_or_create(tx, &new, now)).await.unwrap().0
     }
 
     /// A link made by hand, and its token.
