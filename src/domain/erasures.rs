@@ -114,7 +114,7 @@ pub fn begin(
     store::erasures::remove_views(tx, &asked_for_as(&customer.email))?;
     customer_uploads::forget_person(tx, &customer.email)?;
     search::rename(tx, id)?;
-    audit::forget(tx, "customer", id, customer.email.as_str())?;
+    audit::forget_customer(tx, &customer)?;
     let subject = Subject::new("customer", id, "");
     audit::record(tx, actor, Action::CustomerErased, &subject, Details::none(), now)?;
     events::customer_erased(tx, &erased, actor, now)?;

@@ -156,3 +156,9 @@ pub fn forget_words(tx: &mut Tx<'_>, key: &str) -> Result<(), DbError> {
     )?;
     Ok(())
 }
+
+/// Takes out what else there is to say of one line.
+pub fn silence_line(tx: &mut Tx<'_>, id: i64) -> Result<(), DbError> {
+    tx.run("UPDATE audit SET details = '{}' WHERE id = $1", params![id])?;
+    Ok(())
+}

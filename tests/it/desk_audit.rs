@@ -2,6 +2,7 @@
 
 use doorkey::domain::audit::{self, Action, Details, Subject};
 use doorkey::domain::staff::Role;
+use doorkey::error::Error;
 
 use crate::support::TestApp;
 use crate::support::client::Client;
@@ -89,10 +90,41 @@ async fn the_log_is_taken_away_as_a_table_without_formulas_or_json() {
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     assert_eq!(rows.len() as i64, app.number("SELECT count(*) FROM audit").await);
     assert_eq!((&rows[0][3], &rows[0][4]), ("Dana Reyes", "data.audit_exported"));
+    assert_eq!(&rows[0][7], "filters: none");
     let row = &rows[1];
     assert_eq!((&row[1], &row[3], &row[4]), ("staff", "Dana Reyes", "staff.edited"));
     assert_eq!(&row[6], "'=HYPERLINK(\"x\")");
     assert_eq!(&row[7], "name: nothing became “=1+1”; role: admin");
     let only = boss.get(&format!("{AUDIT}.csv?what=staff.edited&cursor=")).await.expect(200);
     assert_eq!(only.text().lines().count(), 2);
+}
+
+#[tokio::test]
+async fn an_export_is_told_with_what_was_taken() {
+    let (app, boss) = desk().await;
+    app.ticket("ana@example.com", "A camera").await;
+    for (path, told) in [
+        ("/admin/tickets.csv", "filters: none"),
+        ("/admin/tickets.csv?sort=created&cursor=x", "filters: none"),
+        (
+            "/admin/tickets.csv?q=flat+battery&customer=ana%40example.com&status=unfinished",
+            "status: unfinished; q: flat battery; customer: ana@example.com",
+        ),
+        ("/admin/audit.csv?cursor=", "filters: none"),
+        (
+            "/admin/audit.csv?about=ana@example.com&what=link.made",
+            "what: link.made; about: ana@example.com",
+        ),
+    ] {
+        boss.get(path).await.expect(200);
+        let query = audit::Query { limit: 1, ..audit::Query::default() };
+        let page: Result<_, Error> = app.db.read(move |tx| audit::list(tx, &query)).await;
+        let line = page.unwrap().items.remove(0);
+        assert!(line.action.ends_with("_exported"), "{line:?}");
+        assert_eq!(line.details.in_words().join("; "), told, "{path}");
+    }
+    // What is refused is not taken.
+    let before = app.number("SELECT count(*) FROM audit").await;
+    boss.get("/admin/tickets.csv?customer=nobody@example.com").await.expect(422);
+    assert_eq!(app.number("SELECT count(*) FROM audit").await, before);
 }

@@ -3,16 +3,18 @@
 //!
 //! A line is written by the transaction that makes the change, through [`record`]. Which request it
 //! was for, and where that came from, the transaction knows. Lines are never changed; what a person
-//! was called can be taken out when they are to be forgotten ([`forget`]).
+//! was called can be taken out when they are to be forgotten ([`forget()`]).
 
 mod action;
 mod export;
+mod forget;
 mod words;
 
 use serde_json::{Map, Value, json};
 
 pub use action::Action;
 pub use export::export;
+pub(in crate::domain) use forget::forget_customer;
 
 use crate::clock::Millis;
 use crate::db::Tx;

@@ -35,10 +35,10 @@ async fn table(desk: AdminDesk, RawQuery(text): RawQuery, room: Room) -> Reply {
     if asked.form.is_refused() {
         return page(&desk, asked).await;
     }
-    stream(&desk, &room, ("audit", Action::AuditExported), move |tx, parts| {
-        audit::export(tx, &asked.query, |part| parts.send(part))
-    })
-    .await
+    let query = asked.query.clone();
+    let table = ("audit", Action::AuditExported, &*asked.narrowed());
+    stream(&desk, &room, table, move |tx, parts| audit::export(tx, &query, |part| parts.send(part)))
+        .await
 }
 
 /// What is read at one moment.

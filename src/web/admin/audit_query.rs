@@ -63,6 +63,12 @@ impl Asked {
         NAMES.iter().any(|name| !self.form.value(name).is_empty())
     }
 
+    /// What leaves lines out, by name, as it was typed.
+    pub fn narrowed(&self) -> Vec<(&'static str, &str)> {
+        let asked = NAMES.iter().map(|name| (*name, self.form.value(name).trim()));
+        asked.filter(|(name, value)| *name != "cursor" && !value.is_empty()).collect()
+    }
+
     /// The address of this list with other values; an empty one takes a value away.
     pub fn with(&self, path: &str, changes: &[(&str, &str)]) -> String {
         let change = |name: &str| changes.iter().find(|(changed, _)| *changed == name);
@@ -126,6 +132,8 @@ mod tests {
             "/admin/audit.csv?who=staff%3A7&what=staff.added&about=a%20b@c&from=2026-11-01"
         );
         assert_eq!(Asked::read("").with(LIST, &[]), LIST);
+        assert_eq!(asked.narrowed().last(), Some(&("until", "2026-11-01")));
+        assert_eq!(Asked::read("cursor=x&about=").narrowed(), []);
     }
 
     #[test]

@@ -26,16 +26,22 @@ impl Room {
 }
 
 /// Answers with what `write` hands over, as a file called by `name` and the day. What it asks for was looked at
-/// before: once the first line is sent nothing can be refused any more. The audit log tells of it as `action`.
-pub async fn stream<W>(desk: &Desk, room: &Room, (name, action): (&str, Action), write: W) -> Reply
+/// before: once the first line is sent nothing can be refused any more. The audit log tells of it as `action`,
+/// with the filters in `asked`.
+pub async fn stream<W>(
+    desk: &Desk,
+    room: &Room,
+    (name, action, asked): (&str, Action, &[(&str, &str)]),
+    write: W,
+) -> Reply
 where
     W: FnOnce(&mut Tx<'_>, &Sender) -> Result<u64, Stop> + Send + 'static,
 {
     let place = Arc::clone(&room.0).try_acquire_owned();
     let place = place.map_err(|_| Problem::unavailable(ROOM_RETRY))?;
-    let (actor, now) = (desk.actor(), desk.now);
+    let (actor, now, details) = (desk.actor(), desk.now, taken(asked));
     let told = move |tx: &mut Tx<'_>| {
-        audit::record(tx, &actor, action, &Subject::doorkey(), Details::none(), now)
+        audit::record(tx, &actor, action, &Subject::doorkey(), details.clone(), now)
     };
     desk.app.db.write(told).await?;
     let (sender, parts) = download::pipe();
@@ -48,4 +54,12 @@ where
     });
     let name = format!("{name}-{}.csv", &desk.now.rfc3339()[..10]);
     download::answer(parts, &name, "text/csv; charset=utf-8; header=present")
+}
+
+/// What a table holds, for the audit log: each filter as it stands in the address, or that there is none.
+fn taken(asked: &[(&str, &str)]) -> Details {
+    if asked.is_empty() {
+        return Details::none().with("filters", "none");
+    }
+    asked.iter().fold(Details::none(), |details, (name, value)| details.with(name, *value))
 }

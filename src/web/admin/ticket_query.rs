@@ -123,6 +123,12 @@ impl Asked {
         self.values.iter().filter(|(name, _)| !others.contains(name)).count()
     }
 
+    /// What leaves tickets out, by name, as it was typed: neither the order nor the page.
+    pub fn narrowed(&self) -> Vec<(&'static str, &str)> {
+        let asked = self.values.iter().filter(|(name, _)| !["sort", "cursor"].contains(name));
+        asked.map(|(name, value)| (*name, value.trim())).collect()
+    }
+
     /// The list as it is kept: without the page.
     pub fn kept(&self) -> String {
         self.with(&[("cursor", "")])
@@ -204,6 +210,8 @@ mod tests {
             "status=open&assignee=me&sort=created"
         );
         assert_eq!(asked.filters(), 1);
+        let narrowed = [("status", "unfinished"), ("q", "flat battery"), ("assignee", "me")];
+        assert_eq!(asked.narrowed(), narrowed);
         assert!(asked.form.problems().is_empty(), "{:?}", asked.form);
     }
 

@@ -33,8 +33,7 @@ async fn show(desk: Desk, RawQuery(text): RawQuery, room: Room) -> Reply {
     if is_refused || desk.app.db.scan(work).await? {
         return tickets::page(&desk, asked, Told::default()).await;
     }
-    stream(&desk, &room, ("tickets", Action::TicketsExported), move |tx, parts| {
-        export(tx, &asked.query, |part| parts.send(part))
-    })
-    .await
+    let query = asked.query.clone();
+    let table = ("tickets", Action::TicketsExported, &*asked.narrowed());
+    stream(&desk, &room, table, move |tx, parts| export(tx, &query, |part| parts.send(part))).await
 }
