@@ -248,7 +248,7 @@ CREATE TABLE customer_uploads (
   good BIGINT NOT NULL,                     -- customers that can be taken
   fresh BIGINT NOT NULL,                    -- of them nobody's when it was looked through
   bad_lines BIGINT NOT NULL,
-  bad TEXT NOT NULL,                        -- JSON: the first mistakes, as line, column and why
+  bad TEXT NOT NULL,                        -- JSON: the first mistakes: line, column, why, what is found there
   added BIGINT NOT NULL,                    -- so far
   existing BIGINT NOT NULL,
   created_at BIGINT NOT NULL,

@@ -1,5 +1,6 @@
 //! `doorkey customer import`: customers from a table, all good ones or none.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,9 +12,9 @@ use super::progress::{Progress, thousands};
 use super::{CliError, database, output};
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::Actor;
-use crate::domain::customer_import::{self, BATCH, Checked, Counts, check};
+use crate::domain::customer_import::{self, BATCH, BadLine, Checked, Counts, check};
 use crate::domain::customers::NewCustomer;
+use crate::domain::{Actor, Tx};
 use crate::error::{Error, LineError};
 
 /// The largest file, in bytes: it is read whole.
@@ -41,6 +42,18 @@ pub struct Args {
     skip_bad: bool,
 }
 
+impl Args {
+    fn is_piped(&self) -> bool {
+        self.file == Path::new("-")
+    }
+
+    /// What the file is called, wherever it is.
+    fn name(&self) -> String {
+        let name = self.file.file_name().filter(|_| !self.is_piped());
+        name.map_or("standard input".into(), OsStr::to_string_lossy).into_owned()
+    }
+}
+
 /// What was found and done.
 #[derive(Debug, Default, Serialize)]
 struct Report {
@@ -51,7 +64,7 @@ struct Report {
     /// Addresses that are customers already.
     existing: u64,
     /// Every mistake.
-    bad: Vec<LineError>,
+    bad: Vec<BadLine>,
 }
 
 /// Reads the file, and imports it if that was asked for.
@@ -69,7 +82,7 @@ pub async fn run(args: &Args, json: bool, config: Config) -> Result<(), CliError
             true => database::existing(config).await?,
             false => database::existing_or_new(config, json).await?,
         };
-        let counts = work_in(&app, good, args.dry_run).await;
+        let counts = work_in(&app, good, &args.name(), args.dry_run).await;
         app.db.clone().close().await;
         let counts = counts?;
         (report.added, report.existing) = (counts.added, counts.existing);
@@ -80,13 +93,14 @@ pub async fn run(args: &Args, json: bool, config: Config) -> Result<(), CliError
 
 /// Without its encoding and a good header no line of a file means anything.
 fn unreadable(bad: Vec<LineError>, json: bool, dry_run: bool) -> Result<(), CliError> {
+    let bad = bad.into_iter().map(BadLine::from).collect();
     let report = Report { dry_run, bad, ..Report::default() };
     output::answer(json, &report, &report.lines().join("\n"))?;
     Err(CliError::Failed("the file cannot be read as customers; nothing was changed".to_owned()))
 }
 
 fn read(args: &Args) -> Result<Vec<u8>, CliError> {
-    let piped = args.file == Path::new("-");
+    let piped = args.is_piped();
     let name = if piped { "standard input".into() } else { args.file.to_string_lossy() };
     let failed = |error: io::Error| CliError::Failed(format!("{name}: {error}"));
     let file: Box<dyn Read> = match piped {
@@ -106,10 +120,14 @@ fn read(args: &Args) -> Result<Vec<u8>, CliError> {
 async fn work_in(
     app: &App,
     customers: Vec<NewCustomer>,
+    file: &str,
     dry_run: bool,
 ) -> Result<Counts, CliError> {
     let mut progress = Progress::on_terminal();
     let (mut counts, total) = (Counts::default(), customers.len() as u64);
+    if !dry_run && !customers.is_empty() {
+        write_down(app, file, customers.len()).await.map_err(|it| stopped(&it, dry_run, counts))?;
+    }
     let customers: Arc<[NewCustomer]> = customers.into();
     for start in (0..customers.len()).step_by(BATCH) {
         let range = start..customers.len().min(start + BATCH);
@@ -117,15 +135,22 @@ async fn work_in(
         let done: Result<Counts, Error> = if dry_run {
             app.db.scan(move |tx| customer_import::foresee(tx, &all[range.clone()])).await
         } else {
-            app.db
-                .write(move |tx| customer_import::add(tx, &Actor::System, &all[range.clone()], now))
-                .await
+            app.db.write(move |tx| customer_import::add(tx, &all[range.clone()], now)).await
         };
         counts.add(done.map_err(|error| stopped(&error, dry_run, counts))?);
         let so_far = counts.added + counts.existing;
         progress.tell(|| format!("{} of {} customers", thousands(so_far), thousands(total)));
     }
     Ok(counts)
+}
+
+/// Tells the audit log, before anything is changed.
+async fn write_down(app: &App, file: &str, customers: usize) -> Result<(), Error> {
+    let (file, now) = (file.to_owned(), app.clock.now());
+    let told = move |tx: &mut Tx<'_>| {
+        customer_import::write_down(tx, &Actor::System, (&file, customers), now)
+    };
+    app.db.write(told).await
 }
 
 fn stopped(error: &Error, dry_run: bool, counts: Counts) -> CliError {
@@ -160,7 +185,7 @@ impl Report {
     }
 
     fn failure(&self) -> String {
-        let mut lines: Vec<u64> = self.bad.iter().map(|bad| bad.line).collect();
+        let mut lines: Vec<u64> = self.bad.iter().map(|it| it.bad.line).collect();
         lines.dedup();
         let count = lines.len() as u64;
         let (lines, are) = if count == 1 { ("line", "is") } else { ("lines", "are") };
@@ -191,13 +216,16 @@ mod tests {
             || check(format!("email\n{}", lines.concat()).as_bytes()).expect("good").good;
         let all = lines.len() as u64;
         let before = app.db.stats().writes;
-        let foreseen = work_in(&app, customers(), true).await.expect("foreseen");
+        let foreseen = work_in(&app, customers(), "a.csv", true).await.expect("foreseen");
         assert_eq!((foreseen, app.db.stats().writes), (Counts { added: all, existing: 0 }, before));
-        let first = work_in(&app, customers(), false).await.expect("imported");
-        assert_eq!((first, app.db.stats().writes), (foreseen, before + 3));
+        let first = work_in(&app, customers(), "a.csv", false).await.expect("imported");
+        assert_eq!((first, app.db.stats().writes), (foreseen, before + 4));
+        let log = app.db.read(|tx| tx.rows::<(String,)>("SELECT details FROM audit", &[])).await;
+        let told = format!(r#"{{"file":"a.csv","good lines":{all}}}"#);
+        assert_eq!(log, Ok(vec![(told,)]), "once, however many batches");
         let told = app.db.read(|tx| tx.one::<i64>("SELECT count(*) FROM event_inbox", &[])).await;
         assert_eq!(told, Ok(i64::try_from(all).expect("a number")), "programs are told of each");
-        let again = work_in(&app, customers(), false).await.expect("imported again");
+        let again = work_in(&app, customers(), "a.csv", false).await.expect("imported again");
         assert_eq!(again, Counts { added: 0, existing: all });
     }
 }

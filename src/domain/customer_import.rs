@@ -5,6 +5,7 @@
 //! ([`add`]), each a transaction, so that others write in between.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use crate::clock::Millis;
 use crate::db::Tx;
@@ -20,6 +21,8 @@ use crate::store;
 
 /// Lines in one transaction.
 pub const BATCH: usize = 1_000;
+/// Characters of a bad cell that are told, at most.
+const FOUND: usize = 80;
 
 /// A column that is understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,24 +91,32 @@ impl Importer {
     /// # Errors
     /// Everything that is wrong with the line, in the words of the same fields elsewhere, and an
     /// address that stood on an earlier line.
-    pub fn check(&mut self, record: &Record) -> Result<Option<NewCustomer>, Vec<LineError>> {
+    pub fn check(&mut self, record: &Record) -> Result<Option<NewCustomer>, Vec<BadLine>> {
         if record.is_empty() {
             return Ok(None);
         }
-        let wrong = |error| vec![LineError { line: record.line, error }];
-        let cells = self.cells(record).map_err(wrong)?;
-        let customer = self.customer(&cells).map_err(|errors| {
-            errors
-                .into_iter()
-                .map(|error| LineError { line: record.line, error })
-                .collect::<Vec<_>>()
-        })?;
+        let wrong = |error| self.bad(record, error);
+        let cells = self.cells(record).map_err(|error| vec![wrong(error)])?;
+        let customer = self.customer(&cells);
+        let customer =
+            customer.map_err(|errors| errors.into_iter().map(wrong).collect::<Vec<BadLine>>())?;
         let first = *self.seen.entry(customer.email.key()).or_insert(record.line);
         if first != record.line {
             let message = format!("This address stands on line {first} already.");
-            return Err(wrong(FieldError::new("email", FieldCode::Taken, message)));
+            let error = FieldError::new("email", FieldCode::Taken, message);
+            return Err(vec![self.bad(record, error)]);
         }
         Ok(Some(customer))
+    }
+
+    /// What is wrong with a line, with what stands there: the cell, or all of it.
+    fn bad(&self, record: &Record, error: FieldError) -> BadLine {
+        let column = self.columns.iter().position(|column| column.as_str() == error.field);
+        let found = match column.and_then(|column| record.cells.get(column)) {
+            Some(cell) => beginning(cell),
+            None => beginning(&record.cells.join(", ")),
+        };
+        BadLine { bad: LineError { line: record.line, error }, found }
     }
 
     /// The cells under the headings. Empty ones beyond are what spreadsheets leave behind.
@@ -113,8 +124,9 @@ impl Importer {
         let (wanted, found) = (self.columns.len(), record.cells.len());
         let beyond = record.cells.iter().skip(wanted).any(|cell| !cell.trim().is_empty());
         if found < wanted || beyond {
+            let cells = if found == 1 { "cell" } else { "cells" };
             let message = format!(
-                "This line has {found} cells where the header has {wanted}. A text that holds \
+                "This line has {found} {cells} where the header has {wanted}. A text that holds \
                  the delimiter or a quotation mark must stand in quotation marks."
             );
             return Err(FieldError::new("", FieldCode::Malformed, message));
@@ -163,13 +175,50 @@ fn unknown(heading: &str, number: usize) -> FieldError {
     FieldError::new(heading, FieldCode::UnknownField, message)
 }
 
+/// Something that is wrong with a line, and what stands there.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct BadLine {
+    /// What is wrong.
+    #[serde(flatten)]
+    pub bad: LineError,
+    /// The beginning of the cell, or of the whole line where no cell is meant; empty if nothing stands
+    /// there or it cannot be read.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub found: String,
+}
+
+impl From<LineError> for BadLine {
+    fn from(bad: LineError) -> Self {
+        Self { bad, found: String::new() }
+    }
+}
+
+impl fmt::Display for BadLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.found.as_str() {
+            "" => self.bad.fmt(f),
+            found => write!(f, "{} It says “{found}”.", self.bad),
+        }
+    }
+}
+
+/// The beginning of what stands in a table, on one line.
+fn beginning(text: &str) -> String {
+    let mut letters = text.trim().chars().map(|it| if it.is_control() { ' ' } else { it });
+    let mut beginning: String = letters.by_ref().take(FOUND).collect();
+    if letters.next().is_some() {
+        beginning.push('…');
+    }
+    beginning
+}
+
 /// The lines of a file, sorted.
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
     /// Those that can be taken.
     pub good: Vec<NewCustomer>,
     /// What is wrong with the others.
-    pub bad: Vec<LineError>,
+    pub bad: Vec<BadLine>,
 }
 
 /// Looks through a file.
@@ -184,7 +233,8 @@ pub fn check(bytes: &[u8]) -> Result<Checked, Vec<LineError>> {
     let mut importer = Importer::new(&header)?;
     let mut checked = Checked::default();
     for record in table {
-        match record.map_err(one).and_then(|record| importer.check(&record)) {
+        let read = record.map_err(|error| vec![error.into()]);
+        match read.and_then(|record| importer.check(&record)) {
             Ok(Some(customer)) => checked.good.push(customer),
             Ok(None) => {}
             Err(bad) => checked.bad.extend(bad),
@@ -216,14 +266,21 @@ impl Counts {
     }
 }
 
-/// Adds those who are not customers yet. Nobody is mailed; programs are told of each, as of any
-/// other new customer.
-pub fn add(
+/// Tells the audit log, once for a whole file and before the first of it is taken: a line for each batch
+/// would bury all others, and one after the last would be missing where the work was cut short.
+pub fn write_down(
     tx: &mut Tx<'_>,
     actor: &Actor,
-    batch: &[NewCustomer],
+    (file, customers): (&str, usize),
     now: Millis,
-) -> Result<Counts, Error> {
+) -> Result<(), Error> {
+    let details = Details::none().with("file", file).with("good lines", customers);
+    audit::record(tx, actor, Action::CustomersImported, &Subject::doorkey(), details, now)
+}
+
+/// Adds those who are not customers yet. Nobody is mailed; programs are told of each, as of any
+/// other new customer. The audit log is told by [`write_down`].
+pub fn add(tx: &mut Tx<'_>, batch: &[NewCustomer], now: Millis) -> Result<Counts, Error> {
     let mut counts = Counts::default();
     for new in batch {
         let customer = customers::row(new, now);
@@ -232,10 +289,6 @@ pub fn add(
             events::customer_created(tx, &customer)?;
         }
         counts.count(is_new);
-    }
-    if counts.added > 0 {
-        let (subject, details) = (Subject::doorkey(), Details::none().with("added", counts.added));
-        audit::record(tx, actor, Action::CustomersImported, &subject, details, now)?;
     }
     Ok(counts)
 }
@@ -257,7 +310,9 @@ mod tests {
         Record { line, cells: cells.iter().map(|&cell| cell.to_owned()).collect() }
     }
 
-    fn wrong<T: std::fmt::Debug>(result: Result<T, Vec<LineError>>) -> Vec<String> {
+    fn wrong<T: fmt::Debug, E: fmt::Display + fmt::Debug>(
+        result: Result<T, Vec<E>>,
+    ) -> Vec<String> {
         result.expect_err("refused").iter().map(ToString::to_string).collect()
     }
 
@@ -291,11 +346,27 @@ mod tests {
             "This must be a single line, without line breaks or tabs.".to_owned(),
             "At most 50 characters fit here; these are 51.".to_owned(),
         ];
-        let fields = ["email", "name", "phone"];
-        for ((line, field), message) in named.iter().zip(fields).zip(expected) {
-            assert_eq!(*line, format!("line 7, {field}: {message}"));
+        let found =
+            [("email", "ana".to_owned()), ("name", "a b".to_owned()), ("phone", "1".repeat(51))];
+        for ((line, (field, found)), message) in named.iter().zip(found).zip(expected) {
+            assert_eq!(*line, format!("line 7, {field}: {message} It says “{found}”."));
         }
         assert_eq!(named.len(), 3);
+    }
+
+    #[test]
+    fn of_what_stands_in_a_bad_line_the_beginning_is_told() {
+        let mut importer = Importer::new(&record(1, &["notes", "email"])).expect("known");
+        let mut found = |cells: &[&str]| {
+            let bad = importer.check(&record(2, cells)).expect_err("refused");
+            (bad[0].bad.error.field.clone(), bad[0].found.clone())
+        };
+        let long = "ä".repeat(100);
+        let cut = format!("{}…", "ä".repeat(80));
+        assert_eq!(found(&["", &long]), ("email".to_owned(), cut));
+        assert_eq!(found(&["x", " "]), ("email".to_owned(), String::new()));
+        assert_eq!(found(&["only\tone"]), (String::new(), "only one".to_owned()));
+        assert_eq!(found(&["a", "b", "c"]), (String::new(), "a, b, c".to_owned()));
     }
 
     #[test]
@@ -303,7 +374,8 @@ mod tests {
         let mut importer = Importer::new(&record(1, &["email"])).expect("known");
         assert!(importer.check(&record(2, &["ana@b.example"])).is_ok());
         let named = wrong(importer.check(&record(3, &["ANA@B.example"])));
-        assert_eq!(named, ["line 3, email: This address stands on line 2 already."]);
+        let told = "line 3, email: This address stands on line 2 already. It says “ANA@B.example”.";
+        assert_eq!(named, [told]);
     }
 
     #[test]
@@ -314,9 +386,12 @@ mod tests {
             importer.check(&record(3, &["", "", ""])).map(|found| found.is_none()),
             Ok(true)
         );
-        for cells in [&["a@b.example"][..], &["a@b.example", "Costa", "Ana"]] {
+        for (cells, says) in [
+            (&["a@b.example"][..], "has 1 cell where the header has 2."),
+            (&["a@b.example", "Costa", "Ana"], "has 3 cells where the header has 2."),
+        ] {
             let named = wrong(importer.check(&record(4, cells)));
-            assert!(named[0].contains(&format!("has {} cells", cells.len())), "{named:?}");
+            assert!(named[0].contains(says), "{named:?}");
         }
     }
 }

@@ -7,13 +7,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Millis;
 use crate::db::{DbError, Tx};
 use crate::domain::Actor;
-use crate::domain::customer_import::{self, BATCH, Checked};
+use crate::domain::customer_import::{self, BATCH, BadLine, Checked};
 use crate::domain::customers::NewCustomer;
 use crate::domain::email::Email;
-use crate::error::{Error, LineError};
+use crate::error::{Error, FieldError};
 use crate::{ids, store};
 
 /// The largest file, in bytes: some 60,000 customers.
@@ -24,8 +26,8 @@ const UNCONFIRMED_KEPT: Duration = Duration::from_secs(86_400);
 const RESULT_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// Mistakes that are told of one table. Beyond, mending them by hand is not the way.
 pub const TOLD: usize = 200;
-/// Tables that are looked through for a person who is to be forgotten. More never wait.
-const MOST_WAITING: i64 = 1_000;
+/// Tables that are looked through for a person who is to be forgotten. There are never more in 30 days.
+const MOST_KEPT: i64 = 1_000;
 
 /// How far a table is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +59,18 @@ impl State {
     }
 }
 
-/// What is wrong with a line: its number, the column or nothing, and why.
-pub type BadLine = (u64, String, String);
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Its number, counted from 1.
+    pub line: u64,
+    /// The column; empty where the whole line is meant.
+    pub column: String,
+    /// Why it cannot be taken.
+    pub why: String,
+    /// The beginning of what stands there; empty if nothing does, or somebody was erased since.
+    pub found: String,
+}
 
 /// A table that was uploaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +90,7 @@ pub struct Upload {
     /// Lines that cannot be taken.
     pub bad_lines: i64,
     /// What is wrong with the first of them.
-    pub bad: Vec<BadLine>,
+    pub bad: Vec<Told>,
     /// Customers added so far.
     pub added: i64,
     /// Addresses so far that were customers already.
@@ -136,9 +148,9 @@ pub fn add(
     (checked, fresh): (&Checked, u64),
     now: Millis,
 ) -> Result<i64, Error> {
-    let mut lines: Vec<u64> = checked.bad.iter().map(|bad| bad.line).collect();
+    let mut lines: Vec<u64> = checked.bad.iter().map(|it| it.bad.line).collect();
     lines.dedup();
-    let bad: Vec<BadLine> = checked.bad.iter().take(TOLD).map(told).collect();
+    let bad: Vec<Told> = checked.bad.iter().take(TOLD).map(told).collect();
     let upload = Upload {
         id: ids::new_id(now),
         staff_id,
@@ -154,16 +166,20 @@ pub fn add(
         expires_at: now.plus(UNCONFIRMED_KEPT),
         ended_at: None,
     };
-    let bad = serde_json::to_string(&bad).map_err(|error| damaged(&error))?;
-    store::customer_uploads::insert(tx, &upload, &bad)?;
+    store::customer_uploads::insert(tx, &upload, &in_json(&bad)?)?;
     for (place, batch) in (1..).zip(checked.good.chunks(BATCH)) {
         store::customer_uploads::put_part(tx, upload.id, place, &write(batch)?)?;
     }
     Ok(upload.id)
 }
 
-fn told(bad: &LineError) -> BadLine {
-    (bad.line, bad.error.field.clone(), bad.error.message.clone())
+fn told(BadLine { bad, found }: &BadLine) -> Told {
+    let FieldError { field, message, .. } = &bad.error;
+    Told { line: bad.line, column: field.clone(), why: message.clone(), found: found.clone() }
+}
+
+fn in_json(bad: &[Told]) -> Result<String, Error> {
+    Ok(serde_json::to_string(bad).map_err(damaged)?)
 }
 
 fn number(count: usize) -> i64 {
@@ -183,18 +199,27 @@ fn is_over(upload: &Upload, now: Millis) -> bool {
     upload.state != State::Confirmed && upload.expires_at <= now
 }
 
-/// Has what waits taken, part by part, by [`work`]. Confirmed again it changes nothing.
+/// Has what waits taken, part by part, by [`work`]; `staff_id` is the row of who confirms it. Confirmed
+/// again it changes nothing.
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub fn confirm(tx: &mut Tx<'_>, staff_id: i64, id: i64, now: Millis) -> Result<(), Error> {
+pub fn confirm(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    staff_id: i64,
+    id: i64,
+    now: Millis,
+) -> Result<(), Error> {
     let found = store::customer_uploads::take(tx, id)?;
     let upload = found.filter(|upload| !is_over(upload, now)).ok_or(Error::NotFound)?;
-    if upload.state == State::Seen {
-        let confirmed = Upload { state: State::Confirmed, staff_id, ..upload };
-        store::customer_uploads::update(tx, &confirmed)?;
+    if upload.state != State::Seen {
+        return Ok(());
     }
-    Ok(())
+    let good = usize::try_from(upload.good).unwrap_or(0);
+    customer_import::write_down(tx, actor, (&upload.file_name, good), now)?;
+    let confirmed = Upload { state: State::Confirmed, staff_id, ..upload };
+    Ok(store::customer_uploads::update(tx, &confirmed)?)
 }
 
 /// Forgets one that was not confirmed.
@@ -216,11 +241,7 @@ pub fn work(tx: &mut Tx<'_>, now: Millis) -> Result<bool, Error> {
         store::customer_uploads::update(tx, &done)?;
         return Ok(true);
     };
-    let actor = match store::staff::find(tx, upload.staff_id)? {
-        Some(staff) => Actor::Staff { id: staff.id, name: staff.name, role: staff.role },
-        None => Actor::System,
-    };
-    let counts = customer_import::add(tx, &actor, &read(&part)?, now)?;
+    let counts = customer_import::add(tx, &read(&part)?, now)?;
     upload.added += i64::try_from(counts.added).unwrap_or(0);
     upload.existing += i64::try_from(counts.existing).unwrap_or(0);
     store::customer_uploads::remove_part(tx, upload.id, place)?;
@@ -228,11 +249,15 @@ pub fn work(tx: &mut Tx<'_>, now: Millis) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Takes a person out of every table that waits: one who is forgotten does not come back by a file
-/// that was uploaded before.
+/// Takes a person out of every table: one who is forgotten does not come back by a file that was
+/// uploaded before. What stood in bad lines goes from all of them, since nobody can say whose it was.
 pub(in crate::domain) fn forget_person(tx: &mut Tx<'_>, email: &Email) -> Result<(), Error> {
-    for id in store::customer_uploads::unfinished(tx, MOST_WAITING)? {
+    for id in store::customer_uploads::all(tx, MOST_KEPT)? {
         let Some(mut upload) = store::customer_uploads::take(tx, id)? else { continue };
+        if upload.bad.iter().any(|it| !it.found.is_empty()) {
+            upload.bad.iter_mut().for_each(|it| it.found.clear());
+            store::customer_uploads::set_bad(tx, id, &in_json(&upload.bad)?)?;
+        }
         let mut place = 0;
         while let Some((number, part)) = store::customer_uploads::next_part(tx, id, place)? {
             let mut customers = read(&part)?;

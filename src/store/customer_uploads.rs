@@ -105,12 +105,15 @@ pub fn expired(tx: &mut Tx<'_>, now: Millis, limit: i64) -> Result<Vec<i64>, DbE
     )
 }
 
-/// Those whose customers are still to be taken, or thrown away.
-pub fn unfinished(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<i64>, DbError> {
-    tx.rows(
-        "SELECT id FROM customer_uploads WHERE ended_at IS NULL ORDER BY id LIMIT $1",
-        params![limit],
-    )
+/// All that are kept, whatever became of them, the newest first.
+pub fn all(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<i64>, DbError> {
+    tx.rows("SELECT id FROM customer_uploads ORDER BY id DESC LIMIT $1", params![limit])
+}
+
+/// Writes over what is wrong with the lines of one, as JSON.
+pub fn set_bad(tx: &mut Tx<'_>, id: i64, bad: &str) -> Result<(), DbError> {
+    tx.run("UPDATE customer_uploads SET bad = $2 WHERE id = $1", params![id, bad])?;
+    Ok(())
 }
 
 /// Removes one with all its parts.

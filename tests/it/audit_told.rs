@@ -113,11 +113,28 @@ async fn what_programs_change_about_customers_is_told() {
     watch.tells("program", "customer.disabled", ANA).await;
     program.patch(&at, &json!({ "active": true })).await.expect(200);
     watch.tells("program", "customer.enabled", ANA).await;
+}
+
+#[tokio::test]
+async fn a_customer_who_comes_with_a_ticket_is_told_and_the_ticket_is_not() {
+    let app = TestApp::start().await;
+    let program = app.admin().await;
+    let boss = app.at_the_desk("boss@rfs.example", Role::Admin).await;
+    let mut watch = Watch::begin(&app).await;
+    let new = json!({ "customer": { "email": ANA }, "subject": "S", "description": "D" });
+    let ticket = program.post("/api/v1/tickets", &new).await.expect(201).json();
+    let line = watch.tells("program", "customer.added", ANA).await;
+    assert_eq!(ticket["reference"], detail(&line, "ticket"));
+    assert_eq!((line.by.name.as_str(), line.network.as_str()), ("the shop", "192.0.2.x"));
     // What a timeline tells is not told twice.
-    let new =
-        json!({ "customer": { "email": "new@example.com" }, "subject": "S", "description": "D" });
     program.post("/api/v1/tickets", &new).await.expect(201);
     watch.tells_nothing().await;
+    let ben = app.create(app.new_ticket("ben@example.com", "By hand")).await.unwrap();
+    let line = watch.tells("staff", "customer.added", "ben@example.com").await;
+    assert_eq!(detail(&line, "ticket"), ben.reference.as_str());
+    let page = boss.get("/admin/audit?about=BEN@example.com").await.expect(200).text();
+    assert!(page.contains("added the customer"), "{page}");
+    assert!(page.contains(&format!("ticket: {}", ben.reference)), "{page}");
 }
 
 #[tokio::test]
@@ -209,6 +226,7 @@ async fn staff_keys_mails_backups_and_imports_are_told() {
 async fn mails(app: &TestApp, watch: &mut Watch<'_>) {
     let new = app.new_ticket(ANA, "A camera");
     let ticket = app.create(new).await.unwrap();
+    watch.tells("staff", "customer.added", ANA).await;
     let id = app.number("SELECT id FROM outbox").await;
     app.act(move |tx, _, now| outbox::give_up(tx, &somebody(), id, now)).await.unwrap();
     let line = watch.tells("staff", "mail.given_up", ANA).await;
@@ -225,14 +243,17 @@ async fn mails(app: &TestApp, watch: &mut Watch<'_>) {
 
 async fn imports(app: &TestApp, watch: &mut Watch<'_>) {
     let batch = [customers::NewCustomer::with_email(email("im@example.com"))];
-    for _ in 0..2 {
-        let batch = batch.clone();
-        app.act(move |tx, _, now| customer_import::add(tx, &somebody(), &batch, now))
-            .await
-            .unwrap();
-    }
+    app.act(move |tx, _, now| {
+        customer_import::write_down(tx, &somebody(), ("people.csv", 1), now)?;
+        customer_import::add(tx, &batch, now)
+    })
+    .await
+    .unwrap();
     let line = watch.tells("staff", "customer.imported", "Doorkey").await;
-    assert_eq!(line.details.0["added"], 1);
+    assert_eq!(
+        (detail(&line, "file"), &line.details.0["good lines"]),
+        ("people.csv".into(), &json!(1))
+    );
     let tally = transfer::Tally { tickets: 3, ..transfer::Tally::default() };
     for tally in [tally, transfer::Tally::default()] {
         app.act(move |tx, _, now| transfer::write_down(tx, "old", &tally, now)).await.unwrap();

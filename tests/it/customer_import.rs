@@ -89,12 +89,14 @@ fn bad_lines_are_named_and_nothing_is_changed_unless_they_are_to_be_skipped() {
     let desk = Desk::new();
     let expected = json!([
         { "line": 3, "field": "email", "code": "malformed",
-          "message": "This does not look like an e-mail address, such as name@example.com." },
+          "message": "This does not look like an e-mail address, such as name@example.com.",
+          "found": "nobody" },
         { "line": 4, "field": "email", "code": "taken",
-          "message": "This address stands on line 2 already." },
+          "message": "This address stands on line 2 already.", "found": "ANA@b.example" },
         { "line": 5, "field": "", "code": "malformed",
           "message": "This line has 3 cells where the header has 2. A text that holds the \
-            delimiter or a quotation mark must stand in quotation marks." },
+            delimiter or a quotation mark must stand in quotation marks.",
+          "found": "ben@b.example, Ben, extra" },
     ]);
     let (found, code) = desk.ask(MIXED, &["--dry-run"]);
     assert_eq!((&found["bad"], &found["added"], code), (&expected, &json!(2), Some(1)));
@@ -105,6 +107,7 @@ fn bad_lines_are_named_and_nothing_is_changed_unless_they_are_to_be_skipped() {
         (String::from_utf8_lossy(&words.stdout), String::from_utf8_lossy(&words.stderr));
     assert_eq!(out.lines().count(), 3, "{out}");
     assert!(out.starts_with("line 3, email: This does not look like"), "{out}");
+    assert!(out.contains("name@example.com. It says “nobody”."), "{out}");
     assert!(errors.contains("3 lines are bad; nothing was changed."), "{errors}");
     let (found, code) = desk.ask(MIXED, &["--skip-bad"]);
     assert_eq!((&found["bad"], &found["added"], code), (&expected, &json!(2), Some(0)));

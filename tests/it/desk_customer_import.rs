@@ -1,10 +1,12 @@
 //! Customers from a table that is uploaded at the desk: looked through, confirmed, taken part by part
 //! by whichever process is there, and told about. Nothing here takes a script.
 
+use doorkey::domain::audit::Line;
 use doorkey::domain::customer_uploads::LARGEST;
 use doorkey::domain::staff::Role;
 use doorkey::jobs;
 
+use crate::audit::lines;
 use crate::support::client::{Answer, Client};
 use crate::support::{TestApp, dump};
 
@@ -54,10 +56,12 @@ async fn every_bad_line_is_named_and_nothing_is_changed_before_it_is_confirmed()
         "<b class=\"number\">3</b><span class=\"what\">Bad lines",
         "Line 3, email",
         "does not look like an e-mail address",
+        "It says “<bdi>nobody</bdi>”.",
         "Line 4",
         "Byte 19 of this line is not UTF-8.",
         "Line 6, email",
         "This address stands on line 5 already.",
+        "It says “<bdi>BEN@b.example</bdi>”.",
         "Import the Good Lines",
     ] {
         assert!(page.contains(words), "{words}: {page}");
@@ -82,9 +86,12 @@ async fn every_bad_line_is_named_and_nothing_is_changed_before_it_is_confirmed()
     boss.form(&path, &[("do", "take")]).await.expect(303);
     assert!(!jobs::customer_uploads::work(&app).await.unwrap());
     boss.form(&path, &[("do", "discard")]).await.expect(404);
-    let log: Vec<(String, String)> =
-        app.column("SELECT by_name, details FROM audit WHERE action = 'customer.imported'").await;
-    assert!(log.is_empty() || log[0].0 == "Dana Reyes", "{log:?}");
+    let log: Vec<Line> = lines(&app).await;
+    let told: Vec<&Line> = log.iter().filter(|it| it.action == "customer.imported").collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].by.name.as_str(), told[0].network.as_str()), ("Dana Reyes", "192.0.2.x"));
+    assert!(told[0].cause.is_some(), "it was confirmed in a request");
+    assert_eq!(told[0].details.in_words(), ["file: people.csv", "good lines: 2"]);
 }
 
 #[tokio::test]
@@ -149,6 +156,8 @@ async fn a_file_of_the_largest_size_is_taken_part_by_part_by_any_process() {
     let told = app.number("SELECT count(*) FROM event_inbox WHERE kind = 'customer.created'");
     assert_eq!(told.await, 2_500);
     assert_eq!(app.number("SELECT count(*) FROM customer_upload_parts").await, 0);
+    let imported = "SELECT count(*) FROM audit WHERE action = 'customer.imported'";
+    assert_eq!(app.number(imported).await, 1, "once, however many parts");
     other.db.clone().close().await;
 }
 
@@ -175,4 +184,17 @@ async fn what_nobody_confirms_is_forgotten_and_only_admins_see_any_of_it() {
         assert_eq!(app.number(format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
     }
     assert_eq!(customers(&app).await, 0);
+}
+
+#[tokio::test]
+async fn what_stands_in_bad_lines_is_shown_as_text_and_only_its_beginning() {
+    let (_app, boss) = set_up().await;
+    let file = format!("email,name\n<b>x</b>,\"{}\"\nonly@b.example\n", "n".repeat(201));
+    let path = preview(&boss, file.as_bytes()).await;
+    let page = boss.get(&path).await.expect(200).text();
+    assert!(page.contains("It says “<bdi>&#60;b&#62;x&#60;/b&#62;</bdi>”."), "{page}");
+    let cut = format!("It says “<bdi>{}…</bdi>”.", "n".repeat(80));
+    assert!(page.contains(&cut) && !page.contains(&"n".repeat(81)), "{page}");
+    assert!(page.contains("This line has 1 cell where the header has 2."), "{page}");
+    assert!(page.contains("It says “<bdi>only@b.example</bdi>”."), "{page}");
 }

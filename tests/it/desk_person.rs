@@ -123,12 +123,22 @@ async fn around(app: &TestApp, boss: &Client, ana: &Client, id: i64) {
          VALUES ('old', 'customer', 'zzcanary-17', {id})"
     ))
     .await;
+    for export in [
+        "tickets.csv?customer=ZZcanary.Ana%40cafe-lumen.example&status=open",
+        "tickets.csv?q=zzCANARY&category=Alarm",
+        "audit.csv?about=zzcanary.ana@cafe-lumen.example",
+        "tickets.csv?q=battery",
+    ] {
+        boss.get(&format!("/admin/{export}")).await.expect(200);
+    }
     let staff = app.number("SELECT min(id) FROM staff").await;
     app.act(move |tx, _, now| {
+        customer_import::write_down(tx, &somebody(), ("Ana Zzcanary.csv", 1), now)?;
         let query = "status=open&customer=ZZcanary.ana%40cafe-lumen.example";
         saved_views::keep(tx, staff, "Hers", query, now)?;
         saved_views::keep(tx, staff, "Mine", "assignee=me", now)?;
-        let table = b"email,name\nzzcanary.ana@cafe-lumen.example,Zzcanary\nnew@b.example,New\n";
+        let table = b"email,name\nzzcanary.ana@cafe-lumen.example,Zzcanary\nnew@b.example,New\n\
+            ZZcanary.Ana@cafe-lumen.example,Zzcanary again\nzzcanary\n";
         let checked = customer_import::check(table).expect("a table");
         customer_uploads::add(tx, staff, "people.csv", (&checked, 1), now)?;
         Ok(())
@@ -178,6 +188,7 @@ async fn not_a_word_of_a_person_is_left_anywhere() {
     for table in [
         "audit",
         "customers",
+        "customer_uploads",
         "customer_upload_parts",
         "entries",
         "event_inbox",
@@ -217,6 +228,11 @@ async fn not_a_word_of_a_person_is_left_anywhere() {
     let log: Vec<(String, String)> =
         app.column("SELECT by_name, subject FROM audit WHERE action = 'customer.erased'").await;
     assert_eq!(log, [("Dana Reyes".to_owned(), String::new())]);
+    let mut exports: Vec<String> = app
+        .column("SELECT details FROM audit WHERE action IN ('data.tickets_exported', 'data.audit_exported')")
+        .await;
+    exports.sort_unstable();
+    assert_eq!(exports, ["{\"q\":\"battery\"}", "{}", "{}", "{}"], "what is not theirs stays");
     // Asked for again, by a reload or another admin, it changes nothing.
     full.boss.get(&format!("{path}/erase")).await.expect(303);
     full.boss.form(&format!("{path}/erase"), &typed).await.expect(303);

@@ -458,7 +458,7 @@ async fn a_ticket_moves(app: &TestApp) {
 async fn a_table_is_uploaded(app: &TestApp) {
     let staff = app.number("SELECT min(id) FROM staff").await;
     let add = move |tx: &mut doorkey::db::Tx<'_>, now| {
-        let table = b"email\nerased@example.com\nfrank@example.com\n";
+        let table = b"email\nerased@example.com\nfrank@example.com\nnobody\n";
         let checked = customer_import::check(table).expect("a table");
         let fresh = customer_import::foresee(tx, &checked.good)?.added;
         customer_uploads::add(tx, staff, "people.csv", (&checked, fresh), now)
@@ -467,7 +467,9 @@ async fn a_table_is_uploaded(app: &TestApp) {
         app.act(move |tx, _, now| Ok([add(tx, now)?, add(tx, now)?, add(tx, now)?])).await;
     let [taken, thrown, _waits] = uploads.unwrap();
     app.act(move |tx, _, _| customer_uploads::discard(tx, thrown)).await.unwrap();
-    app.act(move |tx, _, now| customer_uploads::confirm(tx, staff, taken, now)).await.unwrap();
+    app.act(move |tx, _, now| customer_uploads::confirm(tx, &somebody(), staff, taken, now))
+        .await
+        .unwrap();
     while jobs::customer_uploads::work(app).await.unwrap() {}
     let now = app.now();
     let done: Result<_, Error> =
@@ -497,9 +499,14 @@ async fn somebody_is_forgotten(app: &TestApp) {
             app.db.survey(move |tx| person::export(tx, id, internal, now, &mut |_| Ok(()))).await;
         copied.unwrap();
     }
-    app.act(move |tx, _, now| erasures::begin(tx, &somebody(), id, &email(address), now))
-        .await
-        .unwrap();
+    app.act(move |tx, _, now| {
+        let details = Details::none().with("customer", address);
+        let action = Action::TicketsExported;
+        audit::record(tx, &somebody(), action, &Subject::doorkey(), details, now)?;
+        erasures::begin(tx, &somebody(), id, &email(address), now)
+    })
+    .await
+    .unwrap();
     while jobs::erasures::work(app).await.unwrap() {}
     let done: Result<_, Error> = app.db.read(move |tx| erasures::find(tx, id)).await;
     assert!(done.unwrap().unwrap().ended_at.is_some());

@@ -13,7 +13,7 @@ use super::form::Form;
 use super::frame::Frame;
 use crate::domain::Tx;
 use crate::domain::customer_import::{self, Checked};
-use crate::domain::customer_uploads::{self, BadLine, LARGEST, State, TOLD};
+use crate::domain::customer_uploads::{self, LARGEST, State, TOLD};
 use crate::error::{Error, LineError};
 use crate::web::ctx::Shared;
 use crate::web::input::Segments;
@@ -127,9 +127,9 @@ async fn decide(desk: AdminDesk, Segments(id): Segments<i64>, form: Form) -> Rep
     let mut fields = form.fields();
     let decision = fields.word("do", &Decision::ALL, Decision::as_str);
     let decision = fields.finish_with(|| decision)?;
-    let (staff_id, now) = (desk.me.staff.id, desk.now);
+    let (actor, staff_id, now) = (desk.actor(), desk.me.staff.id, desk.now);
     let work = move |tx: &mut Tx<'_>| match decision {
-        Decision::Take => customer_uploads::confirm(tx, staff_id, id, now),
+        Decision::Take => customer_uploads::confirm(tx, &actor, staff_id, id, now),
         Decision::Discard => customer_uploads::discard(tx, id),
     };
     desk.app.db.write(work).await?;
@@ -166,10 +166,9 @@ impl UploadPage<'_> {
         self.upload.bad.len() >= TOLD
     }
 
-    fn line(&self, bad: &BadLine) -> String {
-        let (line, field, _) = bad;
-        let colon = if field.is_empty() { "" } else { ", " };
-        format!("Line {line}{colon}{field}")
+    fn line(&self, bad: &customer_uploads::Told) -> String {
+        let colon = if bad.column.is_empty() { "" } else { ", " };
+        format!("Line {}{colon}{}", bad.line, bad.column)
     }
 }
 
