@@ -1,6 +1,7 @@
 //! Staff at the desk: letting somebody in, changing what they may do, and keeping them out.
 
 use doorkey::domain::staff::{self, Role};
+use doorkey::domain::tickets::NewTicket;
 use doorkey::domain::{Actor, staff_sign_ins};
 
 use crate::support::TestApp;
@@ -192,4 +193,40 @@ async fn sessions_end_and_passkeys_go_when_a_device_is_lost() {
     crate::passkeys::show(&app.anon().browser(), &device).await.expect(422);
     let page = boss.get(&at).await.expect(200).text();
     assert!(!page.contains("Telephone"), "{page}");
+}
+
+#[tokio::test]
+async fn the_tickets_of_who_has_left_are_found_and_handed_over() {
+    let (app, boss) = desk().await;
+    let kim = app.staff(KIM, "Kim Park", Role::Technician).await;
+    for subject in ["A camera", "A gate", "A lamp"] {
+        let assignee = Some(email(KIM));
+        app.create(NewTicket { assignee, ..app.new_ticket("ana@example.com", subject) })
+            .await
+            .unwrap();
+    }
+    let theirs = "/admin/tickets?status=unfinished&#38;assignee=kim@rfs.example";
+    let at = format!("{STAFF}/{}", kim.id);
+    let page = boss.get(&at).await.expect(200).text();
+    let link = format!("href=\"{theirs}\">Their Unfinished Tickets (3)</a>");
+    assert!(page.contains(&link) && !page.contains("still assigned to them."), "{page}");
+    let done = boss.form(&format!("{at}/active"), &[("active", "false")]).await.expect(303);
+    let page = boss.get(location(&done)).await.expect(200).text();
+    let told = format!("<a href=\"{theirs}\">3 unfinished tickets are still assigned to them.</a>");
+    assert!(page.contains(&told), "{page}");
+    let list = boss.get("/admin/tickets").await.expect(200).text();
+    let last = format!("<option value=\"{KIM}\">Kim Park (inactive)</option></select>");
+    assert!(list.contains(&last), "who has left stands last: {list}");
+    let list = boss.get(&theirs.replace("&#38;", "&")).await.expect(200).text();
+    let mut form: Vec<(&str, &str)> = list
+        .split("name=\"ticket\" value=\"")
+        .skip(1)
+        .map(|it| ("ticket", it.split('"').next().unwrap()))
+        .collect();
+    assert_eq!(form.len(), 3, "{list}");
+    form.push(("assignee", BOSS));
+    boss.form("/admin/tickets/several", &form).await.expect(200);
+    let page = boss.get(location(&done)).await.expect(200).text();
+    assert!(page.contains("Their Unfinished Tickets (0)"), "{page}");
+    assert!(!page.contains("still assigned to them."), "{page}");
 }

@@ -1,15 +1,18 @@
 //! `/admin/staff/{id}`: one member of staff: what they may do, how they come in, and keeping them out.
 
 use askama::Template;
+use percent_encoding::utf8_percent_encode;
 
 use super::desk::{AdminDesk, go};
 use super::form::{Filled, Form};
 use super::frame::Frame;
 use super::staff::{LIST, has_mail, role_name};
+use super::ticket_query::{ESCAPED, LIST as TICKETS, address};
 use crate::domain::Tx;
 use crate::domain::passkeys::{self, Passkey};
 use crate::domain::sessions::{self, Session};
 use crate::domain::staff::{self, Role, Staff};
+use crate::domain::tickets::{self, DeskQuery};
 use crate::domain::{staff_sign_ins, text};
 use crate::error::{Error, FieldCode, FieldError};
 use crate::ids::Token;
@@ -69,9 +72,10 @@ async fn page(desk: &AdminDesk, id: i64, mut shown: Shown) -> Reply {
     let now = desk.now;
     let work = move |tx: &mut Tx<'_>| {
         let staff = staff::find(tx, id)?;
-        Ok::<_, Error>((staff, sessions::list(tx, id, now)?, passkeys::list(tx, id)?))
+        let unfinished = unfinished(tx, &staff)?;
+        Ok::<_, Error>((staff, unfinished, sessions::list(tx, id, now)?, passkeys::list(tx, id)?))
     };
-    let (staff, sessions, passkeys) = desk.app.db.read(work).await?;
+    let (staff, unfinished, sessions, passkeys) = desk.app.db.scan(work).await?;
     if !shown.form.is_refused() || shown.form.value("role").is_empty() {
         let now = Filled::with([("name", staff.name.as_str()), ("role", staff.role.as_str())]);
         shown.form = now.but(shown.form.problems().to_vec());
@@ -83,10 +87,25 @@ async fn page(desk: &AdminDesk, id: i64, mut shown: Shown) -> Reply {
         staff: &staff,
         sessions: &sessions,
         passkeys: &passkeys,
+        tickets: address(TICKETS, &tickets_of(&staff)),
+        unfinished,
         shown: &shown,
         mails,
     };
     shown.form.answer(reply::page(&view)?)
+}
+
+/// How many tickets are theirs to finish: a counter that is stored.
+fn unfinished(tx: &mut Tx<'_>, staff: &Staff) -> Result<i64, Error> {
+    let theirs = DeskQuery { assignee: Some(staff.email.clone()), ..DeskQuery::default() };
+    let counts = tickets::desk_counts(tx, &theirs)?;
+    Ok(counts.map_or(0, |counts| counts.open + counts.in_progress))
+}
+
+/// What the list of these is asked for.
+fn tickets_of(staff: &Staff) -> String {
+    let assignee = utf8_percent_encode(staff.email.as_str(), ESCAPED);
+    format!("status=unfinished&assignee={assignee}")
 }
 
 async fn refused(desk: &AdminDesk, id: i64, form: &Form, error: Error) -> Reply {
@@ -188,6 +207,9 @@ struct ColleaguePage<'a> {
     sessions: &'a [Session],
     passkeys: &'a [Passkey],
     shown: &'a Shown,
+    /// Where the tickets are that are theirs to finish, and how many.
+    tickets: String,
+    unfinished: i64,
     is_me: bool,
     mails: bool,
 }

@@ -83,7 +83,8 @@ pub(super) async fn page(desk: &Desk, asked: Asked, told: Told) -> Reply {
     let (me, wanted) = (desk.me.staff.id, asked.clone());
     let work = move |tx: &mut Tx<'_>| read(tx, me, &wanted);
     let Read { mut staff, views, found } = desk.app.db.scan(work).await?;
-    staff.retain(|one| one.active || asked.form.is("assignee", one.email.as_str()));
+    // Who has left may still have tickets, which somebody is to take over.
+    staff.sort_by_key(|one| !one.active);
     let (found, problems) = match found {
         Ok(found) => (found, Vec::new()),
         Err(problems) => (Found { page: Page::empty(), shown: vec![], counts: None }, problems),
