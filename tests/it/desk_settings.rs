@@ -242,6 +242,39 @@ async fn a_change_is_in_the_audit_log_with_what_was_before_and_nothing_else_is()
 }
 
 #[tokio::test]
+async fn lists_and_logos_are_in_the_audit_log_in_words_and_never_as_they_are_kept() {
+    let (app, helen) = desk().await;
+    send(&helen, TICKETS, &[("categories", "Doors\nLamps")]).await.expect(303);
+    let card =
+        [("card_1_title", "Shop"), ("card_1_text", "Buy."), ("card_1_url", "https://shop.example")];
+    send(&helen, CARDS, &card).await.expect(303);
+    for image in [DRAWING.to_owned(), DRAWING.replace("a50", "001")] {
+        let seen = logo_seen(&*holds(&app).await);
+        send_logo(&helen, "save", &seen, image.as_bytes()).await.expect(303);
+    }
+    let path = "/admin/audit?what=settings.changed";
+    let page = helen.get(path).await.expect(200).text();
+    for words in [
+        "became “Doors, Lamps”",
+        "brand.cards: nothing became “Shop”",
+        "brand.logo: nothing became “a picture”",
+        "brand.logo: changed",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let table = helen.get(&path.replace("audit?", "audit.csv?")).await.expect(200).text();
+    assert_eq!(table.lines().count(), 5, "{table}");
+    // The page itself shows the logo, under the name it is kept by.
+    let hash = holds(&app).await.config.brand.logo.clone().unwrap();
+    assert!(!table.contains(&hash), "{table}");
+    for text in [page, table] {
+        for raw in ["[\"", "[&#34;", "{\"", "&#34;title", "shop.example"] {
+            assert!(!text.contains(raw), "{raw}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_category_that_went_stays_on_its_tickets() {
     let (app, helen) = desk().await;
     let new = doorkey::domain::tickets::NewTicket {

@@ -1,6 +1,6 @@
 //! Admins change settings: some that stand together on a page, at once or not at all.
 
-use super::{InForce, Keeper, Stored};
+use super::{InForce, Keeper, Stored, words};
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::domain::Actor;
@@ -126,8 +126,8 @@ pub fn save(
     }
     let mut details = Details::none();
     for change in changes {
-        details =
-            details.changed(change.name, holds.config.text_of(change.name), change.value.clone());
+        let before = holds.config.text_of(change.name);
+        details = words::tell(details, change.name, (&before, &change.value));
         store::settings::put(tx, &stored(change, actor, now))?;
     }
     audit::record(tx, actor, Action::SettingsChanged, &Subject::doorkey(), details, now)?;

@@ -8,6 +8,7 @@
 
 mod change;
 mod fields;
+mod words;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
