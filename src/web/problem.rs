@@ -156,6 +156,13 @@ impl Problem {
         Self::new(Code::MalformedForm, "This form is not UTF-8.")
     }
 
+    /// The form is one of ours, but what stands in a field that nobody types in cannot be read.
+    pub fn damaged_form() -> Self {
+        let detail = "This form was changed or cut off on its way, so nothing was done. Please load \
+            the page again and send it from there.";
+        Self::new(Code::MalformedForm, detail)
+    }
+
     /// The body is no form at all.
     pub fn unsupported_form() -> Self {
         let detail = "Send the form as application/x-www-form-urlencoded.";

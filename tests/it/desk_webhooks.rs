@@ -76,7 +76,8 @@ async fn targets_that_may_not_be_called_are_refused_and_what_was_typed_stays() {
     for (url, words) in [
         ("https://127.0.0.1/", "not a public one"),
         ("https://10.1.2.3/in", "not a public one"),
-        ("http://example.com/", "https://example.com/hooks/doorkey"),
+        ("http://example.com/", "The URL must begin with https://"),
+        ("example.com", "https://example.com/hooks/doorkey"),
         ("https://me:pw@example.com/", "Leave user name and password out"),
         ("", "required"),
     ] {

@@ -32,8 +32,17 @@ pub fn parse_url(field: &str, typed: &str, allow: &[IpNet]) -> Result<String, Fi
         return wrong(FieldCode::TooLong, "Written out, this URL has more than 2000 characters.");
     }
     let scheme = url.scheme() == "https" || (url.scheme() == "http" && !allow.is_empty());
-    if !scheme || url.host().is_none() || url.fragment().is_some() {
+    if !scheme {
+        let message =
+            "The URL must begin with https://, so that nobody on the way reads what is sent.";
+        return wrong(FieldCode::Malformed, message);
+    }
+    if url.host().is_none() {
         return wrong(FieldCode::Malformed, wanted);
+    }
+    if url.fragment().is_some() {
+        let message = "Leave out the # and what follows it: nobody is sent that part of a URL.";
+        return wrong(FieldCode::Malformed, message);
     }
     if !url.username().is_empty() || url.password().is_some() {
         let message = "Leave user name and password out; each call is signed instead.";
@@ -181,6 +190,15 @@ mod tests {
         ] {
             let code = parse_url("url", &long, &[]).map_err(|error| error.code);
             assert_eq!(code, Err(FieldCode::TooLong), "{long}");
+        }
+        for (bad, says) in [
+            ("http://example.com/", "must begin with https://"),
+            ("ftp://example.com/", "must begin with https://"),
+            ("example.com", "Write a URL such as https://"),
+            ("https://example.com/#x", "Leave out the #"),
+        ] {
+            let message = parse_url("url", bad, &[]).map_err(|error| error.message);
+            assert!(message.as_ref().is_err_and(|it| it.contains(says)), "{bad}: {message:?}");
         }
         let whole = format!("https://example.com/{}", "a".repeat(1_980));
         assert_eq!(parse_url("url", &whole, &[]).as_deref(), Ok(whole.as_str()));

@@ -122,7 +122,7 @@ async fn undo(desk: Desk, form: Form) -> Reply {
     fields.finish()?;
     let before: Option<Vec<Was>> = before.iter().take(MOST).map(|was| Was::parse(was)).collect();
     let Some(before) = before.filter(|before| !before.is_empty()) else {
-        return Err(Problem::malformed_form());
+        return Err(Problem::damaged_form());
     };
     let (mut news, mut back) = (News::default(), 0);
     for was in before {

@@ -21,12 +21,12 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
         let form = Multipart::from_request(request, state).await;
         let mut form = form.map_err(|_| Problem::unsupported_form())?;
         let mut parts = Vec::new();
-        while let Some(part) = form.next_field().await.map_err(|_| Problem::malformed_form())? {
+        while let Some(part) = form.next_field().await.map_err(|_| Problem::damaged_form())? {
             let name = part.name().unwrap_or_default().to_owned();
-            let bytes = part.bytes().await.map_err(|_| Problem::malformed_form())?;
+            let bytes = part.bytes().await.map_err(|_| Problem::damaged_form())?;
             parts.push((name, bytes));
             if parts.len() > MOST {
-                return Err(Problem::malformed_form());
+                return Err(Problem::damaged_form());
             }
         }
         Ok(Self { parts })
