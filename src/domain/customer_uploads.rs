@@ -179,7 +179,7 @@ fn told(BadLine { bad, found }: &BadLine) -> Told {
 }
 
 fn in_json(bad: &[Told]) -> Result<String, Error> {
-    Ok(serde_json::to_string(bad).map_err(damaged)?)
+    Ok(serde_json::to_string(bad).map_err(|error| damaged(&error))?)
 }
 
 fn number(count: usize) -> i64 {
