@@ -191,6 +191,14 @@ impl Browser {
         self.click("button", button).await;
     }
 
+    /// Presses a button, unless the page has learned meanwhile that there is no such thing any more
+    /// and has taken it away: one that stands open is told within two seconds.
+    pub async fn press_if_there(&self, button: &str) {
+        if let Some(button) = self.look_for("button", button).await {
+            drop(button.click().await);
+        }
+    }
+
     /// Follows a link.
     pub async fn follow(&self, link: &str) {
         self.click("link", link).await;
