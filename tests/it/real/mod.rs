@@ -68,13 +68,22 @@ pub fn node_module(name: &str) -> Option<PathBuf> {
 /// Asks `question` until it has an answer.
 ///
 /// Panics with `what` when it has none for too long.
-pub fn wait_for<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, question: impl FnMut() -> Option<T>) -> T {
+    wait_within(PATIENCE, what, question)
+}
+
+/// The same with more patience.
+pub fn wait_within<T>(
+    patience: Duration,
+    what: &str,
+    mut question: impl FnMut() -> Option<T>,
+) -> T {
     let begun = Instant::now();
     loop {
         if let Some(answer) = question() {
             return answer;
         }
-        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        assert!(begun.elapsed() < patience, "waited {patience:?} for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

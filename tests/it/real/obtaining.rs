@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::doorkey::{Doorkey, free_port};
 use super::pebble::{Pebble, connect};
-use super::{PATIENCE, wait_for};
+use super::{PATIENCE, wait_within};
 
 const HOST: &str = "support.doorkey.test";
 const LONG: u64 = 90 * 86_400;
@@ -119,7 +119,8 @@ async fn what_the_authority_says_is_told_and_the_server_goes_on() {
     let mut doorkey = prepare(&pebble, port);
     doorkey.set("DOORKEY_TLS_REDIRECT_LISTEN", &format!("127.0.0.1:{plain}"));
     doorkey.run_without_waiting();
-    let line = wait_for("word of the failure", || {
+    // An authority is asked at intervals that double.
+    let line = wait_within(3 * PATIENCE, "word of the failure", || {
         let log = doorkey.log();
         log.lines().find(|line| line.contains("no certificate was obtained")).map(str::to_owned)
     });
@@ -136,7 +137,7 @@ async fn what_the_authority_says_is_told_and_the_server_goes_on() {
     // An authority that is not there at all.
     drop(pebble);
     doorkey.run_without_waiting();
-    wait_for("word of the missing authority", || {
+    wait_within(3 * PATIENCE, "word of the missing authority", || {
         let log = doorkey.log();
         let failures = log.lines().filter(|line| line.contains("no certificate was obtained"));
         (failures.count() == 2).then_some(())
