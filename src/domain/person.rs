@@ -151,20 +151,31 @@ fn entry(entry: &Entry) -> Value {
     Value::Object(told)
 }
 
+/// Gives rows, read some at a time before the id of the last, as the pieces of a list.
+fn parts<T, E: From<DbError>>(
+    mut next: impl FnMut(Option<i64>) -> Result<Vec<T>, DbError>,
+    id: impl Fn(&T) -> i64,
+    told: impl Fn(&T) -> Value,
+    each: &mut dyn FnMut(String) -> Result<(), E>,
+) -> Result<(), E> {
+    let (mut before, mut is_first) = (None, true);
+    loop {
+        let some = next(before)?;
+        let Some(last) = some.last() else { return Ok(()) };
+        before = Some(id(last));
+        for one in &some {
+            each(format!("{}{}", part(&mut is_first), told(one)))?;
+        }
+    }
+}
+
 fn links<E: From<Error> + From<DbError>>(
     tx: &mut Tx<'_>,
     customer_id: i64,
     each: &mut dyn FnMut(String) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (mut before, mut is_first) = (None, true);
-    loop {
-        let some = store::links::of_customer_with_tickets(tx, customer_id, before, AT_ONCE)?;
-        let Some(last) = some.last() else { return Ok(()) };
-        before = Some(last.link.id);
-        for one in &some {
-            each(format!("{}{}", part(&mut is_first), link(one)))?;
-        }
-    }
+    let next = |before| store::links::of_customer_with_tickets(tx, customer_id, before, AT_ONCE);
+    parts(next, |one| one.link.id, link, each)
 }
 
 fn link(CustomerLink { link, reference }: &CustomerLink) -> Value {
@@ -182,15 +193,8 @@ fn mails<E: From<Error> + From<DbError>>(
     customer_id: i64,
     each: &mut dyn FnMut(String) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (mut before, mut is_first) = (None, true);
-    loop {
-        let some = store::outbox_desk::of_customer(tx, customer_id, before, AT_ONCE)?;
-        let Some(last) = some.last() else { return Ok(()) };
-        before = Some(last.mail.id);
-        for one in &some {
-            each(format!("{}{}", part(&mut is_first), mail(one)))?;
-        }
-    }
+    let next = |before| store::outbox_desk::of_customer(tx, customer_id, before, AT_ONCE);
+    parts(next, |one| one.mail.id, mail, each)
 }
 
 fn mail(TicketMail { mail, .. }: &TicketMail) -> Value {

@@ -3,7 +3,8 @@
 
 use std::io::{Chain, Read};
 
-use crate::error::{FieldCode, LineError};
+use crate::domain::page::Page;
+use crate::error::{Error, FieldCode, LineError};
 
 /// What a file of UTF-8 may begin with.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -151,9 +152,36 @@ fn not_utf8(line: u64, column: usize, looks: &str) -> LineError {
     LineError::new(line, FieldCode::Malformed, message)
 }
 
+/// Hands a list to `write` as a table with its head: some lines at a time, each whole, in UTF-8, so that it
+/// may have any length. `page` reads what follows a cursor, and `row` says what stands in an item's line.
+/// Answers how many items there were.
+///
+/// # Errors
+/// What `page` and `write` answer: then it is over.
+pub(in crate::domain) fn write<T, E: From<Error>, const N: usize>(
+    columns: [&str; N],
+    row: impl Fn(&T) -> [String; N],
+    mut page: impl FnMut(Option<String>) -> Result<Page<T>, Error>,
+    mut write: impl FnMut(Vec<u8>) -> Result<(), E>,
+) -> Result<u64, E> {
+    write(lines(std::iter::once(columns.map(str::to_owned))))?;
+    let (mut written, mut cursor) = (0, None);
+    loop {
+        let Page { items, next } = page(cursor)?;
+        if !items.is_empty() {
+            written += items.len() as u64;
+            write(lines(items.iter().map(&row)))?;
+        }
+        if next.is_none() {
+            return Ok(written);
+        }
+        cursor = next;
+    }
+}
+
 /// Lines of a table for spreadsheets (RFC 4180). A cell that one would take for a formula begins with
 /// an apostrophe.
-pub(in crate::domain) fn lines<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> Vec<u8> {
+fn lines<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> Vec<u8> {
     let mut writer =
         csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     for row in rows {

@@ -139,20 +139,20 @@ pub fn forget_subject(tx: &mut Tx<'_>, kind: &str, id: i64) -> Result<(), DbErro
     Ok(())
 }
 
-/// Takes out how it was changed; what it is called stays.
-pub fn forget_details(tx: &mut Tx<'_>, kind: &str, id: i64) -> Result<(), DbError> {
-    tx.run(
-        "UPDATE audit SET details = '{}' WHERE subject_kind = $1 AND subject_id = $2",
-        params![kind, id],
-    )?;
-    Ok(())
-}
-
 /// The same for whatever is called so; `key` is folded.
 pub fn forget_words(tx: &mut Tx<'_>, key: &str) -> Result<(), DbError> {
     tx.run(
         "UPDATE audit SET subject = '', subject_key = '', details = '{}' WHERE subject_key = $1",
         params![key],
+    )?;
+    Ok(())
+}
+
+/// Takes out how something was changed; what it is called stays.
+pub fn forget_details(tx: &mut Tx<'_>, kind: &str, id: i64) -> Result<(), DbError> {
+    tx.run(
+        "UPDATE audit SET details = '{}' WHERE subject_kind = $1 AND subject_id = $2",
+        params![kind, id],
     )?;
     Ok(())
 }

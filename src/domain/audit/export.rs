@@ -2,7 +2,7 @@
 
 use super::{Line, Query, list};
 use crate::db::Tx;
-use crate::domain::table::lines;
+use crate::domain::table;
 use crate::error::Error;
 
 /// Lines read at once.
@@ -20,22 +20,14 @@ const COLUMNS: [&str; 10] =
 pub fn export<E: From<Error>>(
     tx: &mut Tx<'_>,
     query: &Query,
-    mut write: impl FnMut(Vec<u8>) -> Result<(), E>,
+    write: impl FnMut(Vec<u8>) -> Result<(), E>,
 ) -> Result<u64, E> {
     let mut query = Query { cursor: None, limit: AT_ONCE, ..query.clone() };
-    write(lines(std::iter::once(COLUMNS.map(str::to_owned))))?;
-    let mut written = 0;
-    loop {
-        let page = list(tx, &query)?;
-        if !page.items.is_empty() {
-            written += page.items.len() as u64;
-            write(lines(page.items.iter().map(row)))?;
-        }
-        query.cursor = page.next;
-        if query.cursor.is_none() {
-            return Ok(written);
-        }
-    }
+    let page = |cursor| {
+        query.cursor = cursor;
+        list(tx, &query)
+    };
+    table::write(COLUMNS, row, page, write)
 }
 
 fn row(line: &Line) -> [String; COLUMNS.len()] {

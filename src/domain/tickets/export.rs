@@ -2,7 +2,7 @@
 //! length.
 
 use crate::db::Tx;
-use crate::domain::table::lines;
+use crate::domain::table;
 use crate::domain::tickets::{DeskQuery, Ticket, desk};
 use crate::error::Error;
 
@@ -37,22 +37,14 @@ const COLUMNS: [&str; 14] = [
 pub fn export<E: From<Error>>(
     tx: &mut Tx<'_>,
     query: &DeskQuery,
-    mut write: impl FnMut(Vec<u8>) -> Result<(), E>,
+    write: impl FnMut(Vec<u8>) -> Result<(), E>,
 ) -> Result<u64, E> {
     let mut query = DeskQuery { cursor: None, limit: AT_ONCE, ..query.clone() };
-    write(lines(std::iter::once(COLUMNS.map(str::to_owned))))?;
-    let mut written = 0;
-    loop {
-        let page = desk::list(tx, &query)?;
-        if !page.items.is_empty() {
-            written += page.items.len() as u64;
-            write(lines(page.items.iter().map(row)))?;
-        }
-        query.cursor = page.next;
-        if query.cursor.is_none() {
-            return Ok(written);
-        }
-    }
+    let page = |cursor| {
+        query.cursor = cursor;
+        desk::list(tx, &query)
+    };
+    table::write(COLUMNS, row, page, write)
 }
 
 fn row(ticket: &Ticket) -> [String; COLUMNS.len()] {

@@ -9,7 +9,6 @@ use super::desk::Desk;
 use super::form::Filled;
 use super::frame::Frame;
 use super::{ticket_forms, ticket_links};
-use crate::domain::audit::Line;
 use crate::domain::entries::{By, Entry, Kind, Visibility};
 use crate::domain::outbox::{MailState, TicketMail};
 use crate::domain::tickets::{self, Person, Priority, Seen, Status, Ticket};
@@ -202,11 +201,6 @@ impl TicketPage<'_> {
             "category" => category.as_deref().unwrap_or("none"),
             _ => subject,
         }
-    }
-
-    /// A line of the log in words: who, and what became of what.
-    fn told(&self, line: &Line) -> (String, Vec<String>) {
-        (line.by.in_words(), line.details.in_words())
     }
 
     /// The statuses that a button leads to; resolving takes a text.
