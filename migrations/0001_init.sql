@@ -179,8 +179,12 @@ CREATE TABLE tickets (
 -- Apart from the table, so that who fills an empty database can make it in the end, by sorting.
 CREATE UNIQUE INDEX tickets_by_reference ON tickets (reference);
 -- A list of all statuses merges the ranges of each: see src/store/desk_lists.rs.
-CREATE INDEX tickets_of_customer ON tickets (customer_id, updated_at DESC, id DESC);
-CREATE INDEX tickets_of_customer_by_status ON tickets (customer_id, status, updated_at DESC, id DESC);
+-- The first two with all that a customer's list shows, so that it is read in one place: the tickets
+-- themselves, with their descriptions, lie as far apart as they came in.
+CREATE INDEX tickets_of_customer ON tickets (customer_id, updated_at DESC, id DESC, reference, subject,
+  status, assignee_id, created_at, note_count, staff_at);
+CREATE INDEX tickets_of_customer_by_status ON tickets (customer_id, status, updated_at DESC, id DESC,
+  reference, subject, assignee_id, created_at, note_count, staff_at);
 CREATE INDEX tickets_by_status ON tickets (status, updated_at DESC, id DESC);
 CREATE INDEX tickets_of_assignee ON tickets (assignee_id, status, updated_at DESC, id DESC);
 CREATE INDEX tickets_by_category ON tickets (category, status, updated_at DESC, id DESC);

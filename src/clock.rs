@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 
 /// Milliseconds since 1970-01-01T00:00:00Z, as every time in Doorkey is kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -30,7 +32,43 @@ impl Millis {
 
     /// RFC 3339 in UTC with milliseconds: `2026-11-12T09:14:00.000Z`.
     pub fn rfc3339(self) -> String {
-        format!("{:.3}", self.timestamp())
+        let at = self.civil();
+        let Ok(year @ 0..) = u16::try_from(at.year()) else {
+            return format!("{:.3}", self.timestamp());
+        };
+        let mut text = String::with_capacity(24);
+        let parts = [(at.month(), '-'), (at.day(), '-'), (at.hour(), 'T'), (at.minute(), ':')];
+        push_digits(&mut text, year, 4);
+        for (number, before) in parts.into_iter().chain([(at.second(), ':')]) {
+            text.push(before);
+            push_digits(&mut text, number.unsigned_abs().into(), 2);
+        }
+        text.push('.');
+        push_digits(&mut text, at.millisecond().unsigned_abs(), 3);
+        text.push('Z');
+        text
+    }
+
+    /// The same to the minute, for people: `12 Nov 2026, 09:14 UTC`.
+    pub fn in_words(self) -> String {
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let at = self.civil();
+        let month = usize::try_from(at.month() - 1).ok().and_then(|month| MONTHS.get(month));
+        let mut text = String::with_capacity(24);
+        push_digits(&mut text, at.day().unsigned_abs().into(), if at.day() < 10 { 1 } else { 2 });
+        text.extend([" ", month.copied().unwrap_or_default(), " "]);
+        push_digits(&mut text, at.year().unsigned_abs(), 4);
+        text.push_str(", ");
+        push_digits(&mut text, at.hour().unsigned_abs().into(), 2);
+        text.push(':');
+        push_digits(&mut text, at.minute().unsigned_abs().into(), 2);
+        text.push_str(" UTC");
+        text
+    }
+
+    fn civil(self) -> DateTime {
+        Offset::UTC.to_datetime(self.timestamp())
     }
 
     /// Reads the time of an HTTP header (RFC 9110 §5.6.7), which has the form of a mail's.
@@ -50,6 +88,15 @@ impl Millis {
     /// The same moment for calendar arithmetic.
     pub fn timestamp(self) -> Timestamp {
         Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// Adds the last `width` digits of a number. A list has forty times on it, so they are not sent
+/// through a description of how a time is written.
+fn push_digits(text: &mut String, number: u16, width: u32) {
+    for place in (0..width).rev() {
+        let digit = number / 10_u16.pow(place) % 10;
+        text.push(char::from(b'0' + digit as u8));
     }
 }
 

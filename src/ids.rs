@@ -113,6 +113,13 @@ impl Reference {
     /// Reads a reference in any case and with look-alikes (`o` for `0`, `i` and `l` for `1`).
     /// `None` if it can be no reference.
     pub fn parse(text: &str) -> Option<Self> {
+        // As it is kept, and as most who ask for one have it.
+        if let Some(letters) = text.strip_prefix("TKT-")
+            && letters.len() == 6
+            && letters.bytes().all(|letter| ALPHABET.contains(&letter))
+        {
+            return Some(Self(text.to_owned()));
+        }
         let upper = text.to_ascii_uppercase();
         let letters = upper.strip_prefix("TKT-")?;
         Self::from_letters(letters)

@@ -114,15 +114,34 @@ impl Row<'_> {
     /// # Errors
     /// [`DbError::Bug`] if there is no such column or it is of another type.
     pub fn get<T: FromValue>(&self, index: usize) -> Result<T, DbError> {
-        let value = match self.0 {
-            Source::Sqlite(row) => sqlite::column(row, index),
-            Source::Postgres(row) => postgres::column(row, index),
-        }?;
+        let value = self.column(index)?;
         let kind = value.kind();
         T::from_value(value).map_err(|error| match error {
             DbError::Bug(text) => DbError::Bug(format!("column {index}, {kind}: {text}")),
             other => other,
         })
+    }
+
+    /// What `read` makes of the text at `index`, which is not copied for it: a word for something.
+    ///
+    /// # Errors
+    /// As [`Self::get`], and what `read` answers.
+    pub fn word<T>(
+        &self,
+        index: usize,
+        read: impl FnOnce(&str) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        match self.column(index)? {
+            Value::Text(word) => read(word),
+            other => Err(DbError::Bug(format!("column {index}, {}: is not text", other.kind()))),
+        }
+    }
+
+    fn column(&self, index: usize) -> Result<Value<'_>, DbError> {
+        match self.0 {
+            Source::Sqlite(row) => sqlite::column(row, index),
+            Source::Postgres(row) => postgres::column(row, index),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::error::{FieldCode, FieldError};
 
 /// Items, and where the next ones begin.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,

@@ -78,7 +78,7 @@ pub struct Share {
 impl FromRow for Share {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
         Ok(Self {
-            status: super::tickets::status(&row.get::<String>(0)?)?,
+            status: row.word(0, super::tickets::status)?,
             customer_last: row.get::<i64>(1)? == 1,
             all: row.get(2)?,
             unassigned: row.get(3)?,

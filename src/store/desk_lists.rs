@@ -74,7 +74,7 @@ impl FromRow for Candidate {
             created_at: row.get(1)?,
             updated_at: row.get(2)?,
             priority: row.get(3)?,
-            status: super::tickets::status(&row.get::<String>(4)?)?,
+            status: row.word(4, super::tickets::status)?,
             category: row.get(5)?,
             assignee_id: row.get(6)?,
             customer_id: row.get(7)?,

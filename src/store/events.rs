@@ -14,7 +14,7 @@ impl FromRow for NewEvent {
         Ok(Self {
             id: row.get(0)?,
             subject_id: row.get(1)?,
-            kind: kind(&row.get::<String>(2)?)?,
+            kind: row.word(2, kind)?,
             at: row.get(3)?,
             ticket_id: row.get(4)?,
             entry_id: row.get(5)?,
@@ -32,7 +32,7 @@ impl FromRow for Event {
         let entry: Option<i64> = row.get(7)?;
         Ok(Self {
             number: row.get(0)?,
-            kind: kind(&row.get::<String>(1)?)?,
+            kind: row.word(1, kind)?,
             at: row.get(2)?,
             ticket: ticket.as_deref().map(super::tickets::reference).transpose()?,
             customer_id: row.get(4)?,
@@ -45,7 +45,7 @@ impl FromRow for Event {
 
 impl FromRow for News {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
-        let kind = kind(&row.get::<String>(1)?)?;
+        let kind = row.word(1, kind)?;
         let ticket: Option<i64> = row.get(2)?;
         let is_public: Option<bool> = row.get(5)?;
         let subject = |id| {

@@ -8,9 +8,9 @@ use crate::ids::Reference;
 impl FromRow for Listed {
     fn from_row(row: &Row<'_>) -> Result<Self, DbError> {
         let summary = Summary {
-            reference: super::tickets::reference(&row.get::<String>(1)?)?,
+            reference: row.word(1, super::tickets::reference)?,
             subject: row.get(2)?,
-            status: super::tickets::status(&row.get::<String>(3)?)?,
+            status: row.word(3, super::tickets::status)?,
             assigned_to: row.get(4)?,
             created_at: row.get(5)?,
             updated_at: row.get(6)?,

@@ -26,10 +26,10 @@ impl FromRow for Ticket {
         };
         Ok(Self {
             id: row.get(0)?,
-            reference: reference(&row.get::<String>(1)?)?,
+            reference: row.word(1, reference)?,
             subject: row.get(2)?,
             description: row.get(3)?,
-            status: status(&row.get::<String>(4)?)?,
+            status: row.word(4, status)?,
             priority: priority(row.get(5)?)?,
             category: row.get(6)?,
             customer: Person {

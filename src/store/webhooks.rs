@@ -15,7 +15,7 @@ impl FromRow for Webhook {
             id: row.get(0)?,
             url: row.get(1)?,
             about: row.get(2)?,
-            kinds: kinds(&row.get::<String>(3)?)?,
+            kinds: row.word(3, kinds)?,
             active: row.get(4)?,
             created_at: row.get(5)?,
             failures: row.get(6)?,

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use askama::Template as _;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     self, ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
@@ -159,6 +159,8 @@ impl Layers {
             let most = upload::READ_ANYWAY;
             let request = request.map(|body| Body::new(Limited::new(body, most)));
             (request, self.limits.body + self.limits.answer)
+        } else if request.body().is_end_stream() {
+            (request, self.limits.answer)
         } else {
             match timeout(self.limits.body, self.read(request)).await {
                 Ok(Ok(request)) => (request, self.limits.answer),

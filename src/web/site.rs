@@ -108,8 +108,18 @@ impl Sites {
 /// A moment as `<time>`. Without the page's script it reads in UTC; with it, in the reader's zone
 /// and the `style`: `ago` (list), `day`, `both` (on one line) or `stack` (on two).
 pub fn time(at: &Millis, style: &str) -> Safe<String> {
-    let text = at.timestamp().strftime("%-d %b %Y, %H:%M UTC");
-    Safe(format!(r#"<time datetime="{}" data-time="{style}">{text}</time>"#, at.rfc3339()))
+    let mut html = String::with_capacity(96);
+    let (exact, text) = (at.rfc3339(), at.in_words());
+    html.extend([
+        r#"<time datetime=""#,
+        &exact,
+        r#"" data-time=""#,
+        style,
+        r#"">"#,
+        &text,
+        "</time>",
+    ]);
+    Safe(html)
 }
 
 /// What a person wrote, as text: escaped, with web addresses made links. Only `http` and `https`

@@ -12,7 +12,7 @@ use crate::store;
 use crate::store::ticket_lists::OwnFilter;
 
 /// What of their own tickets a customer wants to see.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct ListFilter {
     /// Only of this status.
     pub status: Option<Status>,

@@ -221,7 +221,7 @@ impl Sort {
 }
 
 /// A ticket as its customer sees it in a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Summary {
     /// Its name.
     pub reference: Reference,
@@ -272,7 +272,7 @@ impl Detail {
 }
 
 /// How many tickets a customer has, by status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Counts {
     /// Open.
     pub open: i64,

@@ -86,6 +86,21 @@ async fn viewer(ctx: &Ctx) -> Result<Viewer, Error> {
     ctx.app.db.read(move |tx| access::viewer(tx, &token, now)).await
 }
 
+/// What a customer asks for, read already. What is wrong with it is told to nobody but customers, so
+/// only then it is asked who they are: what they do asks anyway.
+async fn judged<T, E>(ctx: &Ctx, asked: Result<T, E>) -> Result<T, Problem>
+where
+    Problem: From<E>,
+{
+    match asked {
+        Ok(asked) => Ok(asked),
+        Err(problem) => {
+            viewer(ctx).await?;
+            Err(problem.into())
+        }
+    }
+}
+
 /// Which program calls, if its key's role is `least` or more.
 async fn program(ctx: &Ctx, least: Role) -> Result<Actor, Error> {
     let hash = ctx.api_key()?;

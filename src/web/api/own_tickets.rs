@@ -2,14 +2,16 @@
 
 use super::json::{List, OwnTicket, Summary};
 use super::openapi::params::{BeforeQuery, OwnTicketsQuery, PageQuery, TicketPath};
-use super::{reference, viewer};
+use super::{judged, reference};
 use crate::domain::Tx;
 use crate::domain::access;
 use crate::domain::text;
 use crate::domain::tickets::{self, ListFilter, Status};
 use crate::error::Error;
+use crate::ids::Reference;
 use crate::web::ctx::Ctx;
 use crate::web::input::{Fields, Query, Segments};
+use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
 
 /// Lists the customer's tickets, the newest update first.
@@ -20,8 +22,7 @@ use crate::web::reply::{self, Reply};
     security(("portal_token" = [])),
 )]
 pub async fn list(ctx: Ctx, Query(fields): Query) -> Reply {
-    viewer(&ctx).await?;
-    let filter = filter(fields)?;
+    let filter = judged(&ctx, filter(fields)).await?;
     let (token, now) = (ctx.token()?, ctx.now);
     let searches = filter.query.is_some();
     let work = move |tx: &mut Tx<'_>| {
@@ -52,15 +53,8 @@ pub fn filter(mut fields: Fields) -> Result<ListFilter, Error> {
     responses((status = 200, description = "The ticket.", body = OwnTicket)),
     security(("portal_token" = [])),
 )]
-pub async fn show(
-    ctx: Ctx,
-    Segments(segment): Segments<String>,
-    Query(mut fields): Query,
-) -> Reply {
-    viewer(&ctx).await?;
-    let reference = reference(&segment)?;
-    let before = fields.optional_string("before");
-    fields.finish()?;
+pub async fn show(ctx: Ctx, Segments(segment): Segments<String>, Query(fields): Query) -> Reply {
+    let (reference, before) = judged(&ctx, part(&segment, fields)).await?;
     let (token, now) = (ctx.token()?, ctx.now);
     let (viewer, detail) = ctx
         .app
@@ -73,4 +67,12 @@ pub async fn show(
         .await?;
     ctx.app.uses.ticket_seen(&viewer, detail.ticket_id, detail.summary.updated_at);
     reply::ok(&OwnTicket::from(detail))
+}
+
+/// Which part of which ticket a path and a query string ask for.
+fn part(segment: &str, mut fields: Fields) -> Result<(Reference, Option<String>), Problem> {
+    let reference = reference(segment)?;
+    let before = fields.optional_string("before");
+    fields.finish()?;
+    Ok((reference, before))
 }

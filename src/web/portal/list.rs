@@ -64,7 +64,7 @@ fn answer(ctx: &Ctx, filter: &ListFilter, (reader, counts, page): &Read) -> Repl
         next: page.next.as_deref(),
         is_first: filter.cursor.is_none(),
     };
-    let tag: HeaderValue = tag(ctx, &[&format!("{reader:?} {counts:?} {filter:?} {page:?}")]);
+    let tag: HeaderValue = tag(ctx, &(reader, counts, filter, page));
     if holds(ctx, &tag) { Ok(unchanged(tag)) } else { fragment(&list, &tag) }
 }
 

@@ -70,9 +70,9 @@ fn name(
     before: Option<&str>,
     version: i64,
 ) -> HeaderValue {
-    let page = (reference.as_str(), before, version, ctx.rules().reopen_on_reply);
+    let page = (reference, before, version, ctx.rules().reopen_on_reply);
     let reader = (viewer.email.as_str(), &viewer.name, viewer.expires_at);
-    tag(ctx, &[&format!("{page:?} {reader:?}")])
+    tag(ctx, &(page, reader))
 }
 
 /// The ticket as a fragment.
