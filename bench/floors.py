@@ -44,7 +44,7 @@ def said(binary, file, folder, path, headers):
     log = pathlib.Path(folder) / "trace.log"
     with open(log, "wb") as out:
         server = doorkey(binary, f"sqlite:{file}", folder)
-        server.environment |= {"DOORKEY_LOG": "doorkey::db=trace,info", "DOORKEY_JOBS": "off"}
+        server.environment |= {"DOORKEY_LOG": "doorkey::db=trace,info"}
         server.log = out
         with server:
             server.ask(path, headers)

@@ -5,6 +5,7 @@ Generates databases of the sizes asked for (once; they stay below target/bench),
 serve` on each, drives it with wrk, and prints a table. Results go to bench/results/."""
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -28,20 +29,44 @@ def main():
     bare = ROOT / "target/release/doorkey-bench"
     folder = pathlib.Path(asked.data)
     runs = []
-    for tickets in asked.sizes:
-        file, targets = databases.prepare(databases.doorkey_command(binary), folder, tickets)
-        for engine in asked.engines:
-            url = f"sqlite:{file}"
-            if engine == "postgres":
-                url = in_postgres(binary, file, tickets, asked.postgres)
-            run = measure(binary, bare, engine, url, file, tickets, targets, asked)
-            runs.append(run)
-            print(report.table(run), flush=True)
+    with contextlib.ExitStack() as stack:
+        if "postgres" in asked.engines:
+            asked.postgres = stack.enter_context(postgres(folder / "postgres"))
+        for tickets in asked.sizes:
+            runs += sized(tickets, binary, bare, folder, asked)
     results = {"machine": machine(), "seconds": asked.seconds, "runs": runs}
     asked.out.mkdir(parents=True, exist_ok=True)
     (asked.out / f"{asked.name}.json").write_text(json.dumps(results, indent=1) + "\n")
     (asked.out / f"{asked.name}.svg").write_text(report.plot(results))
     print(f"{asked.out}/{asked.name}.json and .svg")
+
+
+def sized(tickets, binary, bare, folder, asked):
+    """The runs on databases with so many tickets, one an engine."""
+    runs = []
+    file, targets = databases.prepare(databases.doorkey_command(binary), folder, tickets)
+    for engine in asked.engines:
+        url = f"sqlite:{file}"
+        if engine == "postgres":
+            url = in_postgres(binary, file, tickets, asked.postgres)
+        run = measure(binary, bare, engine, url, file, tickets, targets, asked)
+        runs.append(run)
+        print(report.table(run), flush=True)
+    return runs
+
+
+@contextlib.contextmanager
+def postgres(folder):
+    """A server of its own, with the rows on disk when it says so; it goes with its databases."""
+    script = ROOT / "scripts/postgres"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([script, "stop", folder], check=True)  # of a run that was cut off
+    started = subprocess.run([script, "start", folder], env={**os.environ, "DURABLE": "on"}, check=True,
+                             stdout=subprocess.PIPE, text=True)
+    try:
+        yield started.stdout.strip()
+    finally:
+        subprocess.run([script, "stop", folder], check=True)
 
 
 def arguments():
@@ -50,7 +75,6 @@ def arguments():
                         help="tickets, such as 10k,1m,10m (10m takes 26 GB of disk)")
     parser.add_argument("--engines", type=lambda text: text.split(","), default=["sqlite"],
                         help="sqlite, postgres or both")
-    parser.add_argument("--postgres", help="an empty server's postgres://… for databases of its own")
     parser.add_argument("--seconds", type=int, default=5, help="for each scenario")
     parser.add_argument("--only", default="", help="scenarios with this in their name")
     parser.add_argument("--data", default=ROOT / "target/bench", help="where databases are kept")
@@ -74,17 +98,12 @@ def machine():
 
 
 def in_postgres(binary, file, tickets, server):
-    """The same rows on PostgreSQL, copied unless they are there."""
+    """The same rows on PostgreSQL."""
     name = f"bench_{tickets}"
     url = f"{server.rsplit('/', 1)[0]}/{name}"
-    known = subprocess.run(["psql", "-Atq", server, "-c",
-                            f"SELECT 1 FROM pg_database WHERE datname = '{name}'"],
-                           check=True, stdout=subprocess.PIPE, text=True).stdout
-    if not known:
-        subprocess.run(["psql", "-q", server, "-c", f"CREATE DATABASE {name} TEMPLATE template0 "
-                        "LC_COLLATE 'C' LC_CTYPE 'C'"], check=True)
-        subprocess.run([binary, "copy", f"sqlite:{file}", url], check=True)
-        subprocess.run(["psql", "-q", url, "-c", "VACUUM ANALYZE"], check=True)
+    subprocess.run(["psql", "-q", server, "-c", f"CREATE DATABASE {name}"], check=True)
+    subprocess.run([binary, "copy", "--from", f"sqlite:{file}", "--to", url], check=True)
+    subprocess.run(["psql", "-q", url, "-c", "VACUUM ANALYZE"], check=True)
     return url
 
 
