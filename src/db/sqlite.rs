@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, StatementStatus, ffi};
 use rustix::process::geteuid;
 use tokio::sync::Semaphore;
 
@@ -346,6 +346,22 @@ pub(super) fn plan(connection: &Connection, sql: &str) -> String {
             Ok(steps)
         });
     steps.map_or_else(|_| "unknown".to_owned(), |steps| steps.join("; "))
+}
+
+/// Tells the log what SQLite counted while it ran a statement: rows stepped to where it walks through
+/// a table whole, sorts, rows put into indexes made for this one run, and steps of its machine. It
+/// counts from one telling to the next.
+pub(super) fn tell_effort(connection: &Connection, sql: &str) {
+    // The statement that has just run: it waits to be used again.
+    let Ok(statement) = connection.prepare_cached(sql) else { return };
+    let count = |what| statement.reset_status(what);
+    tracing::trace!(
+        scanned = count(StatementStatus::FullscanStep),
+        sorts = count(StatementStatus::Sort),
+        indexed = count(StatementStatus::AutoIndex),
+        steps = count(StatementStatus::VmStep),
+        "the statement's effort"
+    );
 }
 
 pub(super) fn run(

@@ -143,10 +143,22 @@ impl<'a> Tx<'a> {
     /// whatever goes wrong with that must not undo it.
     #[track_caller]
     fn watch(&mut self, sql: &str, begun: Instant) {
-        let Some(slow) = Slow::new(sql, Location::caller(), begun.elapsed()) else { return };
+        let took = begun.elapsed();
+        self.tell_effort(sql);
+        let Some(slow) = Slow::new(sql, Location::caller(), took) else { return };
         match &mut self.link {
             Link::Sqlite(connection) => slow.tell(&sqlite::plan(connection, sql)),
             Link::Postgres(session) => session.slow.push(slow),
+        }
+    }
+
+    /// Tells the log how much there was to do for the statement that it was told of last, as far as
+    /// the engine counts that. Nothing is asked for unless somebody listens.
+    fn tell_effort(&self, sql: &str) {
+        if let Link::Sqlite(connection) = &self.link
+            && tracing::enabled!(tracing::Level::TRACE)
+        {
+            sqlite::tell_effort(connection, sql);
         }
     }
 

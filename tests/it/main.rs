@@ -24,6 +24,7 @@ mod cli;
 mod cli_database;
 mod company_api;
 mod copy;
+mod cost;
 mod customer_import;
 mod dashboard;
 mod desk_answers;

@@ -35,7 +35,7 @@ use crate::{ids, store};
 const LONGEST: usize = 300;
 /// Lines that one page looks at, at most, when it is asked for several things at once.
 const LOOKED_AT: usize = 5_000;
-/// Lines that are read at once.
+/// Lines that are read at once after the first, where those did not fill the page.
 const CHUNK: i64 = 500;
 /// An id tells its time, and may have run ahead of it by so many milliseconds (see [`ids::new_id`]).
 const AHEAD: i64 = 1_001;
@@ -334,9 +334,8 @@ impl Query {
         (after, before.map_or(end, |before| before.min(end)))
     }
 
-    /// The next lines of the narrowest index range that holds all that are asked for.
-    fn read(&self, tx: &mut Tx<'_>, (after, before): (i64, i64)) -> Result<Vec<Line>, Error> {
-        let range = (after, before, CHUNK);
+    /// The lines of a range, by the narrowest index that holds all that are asked for.
+    fn read(&self, tx: &mut Tx<'_>, range: store::audit::Range) -> Result<Vec<Line>, Error> {
         Ok(match (&self.about, self.by, self.action) {
             (Some(about), _, _) => store::audit::about(tx, &text::fold(about), range)?,
             (None, Some((kind, Some(id))), _) => store::audit::by(tx, (kind.as_str(), id), range)?,
@@ -356,9 +355,12 @@ pub fn list(tx: &mut Tx<'_>, query: &Query) -> Result<Page<Line>, Error> {
     let (after, mut before) = query.range(place);
     let limit = usize::try_from(query.limit).unwrap_or(0);
     let (mut found, mut looked) = (Vec::new(), 0);
+    // Asked for one thing or none, every line that is read belongs to the page.
+    let mut at_once = query.limit + 1;
     loop {
-        let chunk = query.read(tx, (after, before))?;
-        let is_last = chunk.len() < usize::try_from(CHUNK).unwrap_or(0);
+        let chunk = query.read(tx, (after, before, at_once))?;
+        let is_last = chunk.len() < usize::try_from(at_once).unwrap_or(0);
+        at_once = CHUNK;
         looked += chunk.len();
         for line in chunk {
             if found.len() == limit {

@@ -162,6 +162,20 @@ impl Client {
     }
 
     async fn ask(&self, method: &str, path: &str, body: Bytes, kind: Option<&str>) -> Response {
+        let request = self.request(method, path, body, kind);
+        let response = self.app.router().oneshot(request).await.unwrap();
+        self.keep_cookies(response.headers());
+        response
+    }
+
+    /// What is sent, before it is.
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: impl Into<Body>,
+        kind: Option<&str>,
+    ) -> Request<Body> {
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri(path)
@@ -178,10 +192,7 @@ impl Client {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let request = request.body(Body::from(body)).unwrap();
-        let response = self.app.router().oneshot(request).await.unwrap();
-        self.keep_cookies(response.headers());
-        response
+        request.body(body.into()).unwrap()
     }
 }
 

@@ -17,6 +17,7 @@ pub mod dump;
 pub mod hook;
 pub mod issuer;
 pub mod mailbox;
+pub mod plans;
 pub mod smtp;
 pub mod trace;
 
@@ -29,7 +30,7 @@ use axum::Router;
 use doorkey::app::App;
 use doorkey::clock::{Clock, Millis};
 use doorkey::config::{Config, Secret};
-use doorkey::db::Tx;
+use doorkey::db::{Engine, Tx};
 use doorkey::domain::Rules;
 use doorkey::error::Error;
 use doorkey::jobs;
@@ -112,7 +113,7 @@ impl TestApp {
 
     /// Whether the tests run on PostgreSQL.
     pub fn is_postgres(&self) -> bool {
-        self.0._database.is_some()
+        self.db.engine() == Engine::Postgres
     }
 
     /// Every URL, as the server has them.
