@@ -77,7 +77,7 @@ def doorkey(binary, database_url: str, folder: pathlib.Path) -> Server:
     environment = {
         "DOORKEY_LISTEN": "127.0.0.1:{port}", "DOORKEY_PUBLIC_URL": "http://localhost:{port}",
         "DOORKEY_DATABASE_URL": database_url, "DOORKEY_DATA_DIR": str(folder),
-        "DOORKEY_LIMITS": "off",
+        "DOORKEY_LIMITS": "off", "DOORKEY_TICKETS_AUTO_CLOSE_DAYS": "0",
     }
     log = tempfile.TemporaryFile(dir=folder)
     return Server([binary, "serve"], environment, log, ready="/readyz")
