@@ -260,6 +260,7 @@ impl Plan {
             app.db.write(move |tx| batch.write(tx)).await.map_err(explain)?;
         }
         making.await.map_err(|error| CliError::Failed(error.to_string()))??;
+        app.db.write(|tx| Ok::<_, Error>(tx.take_stock()?)).await.map_err(explain)?;
         Ok(count.entries)
     }
 

@@ -197,14 +197,17 @@ impl<'a> Import<'a> {
         outcome.remarks.iter().try_for_each(|remark| self.tell(remark))
     }
 
-    /// Tells the audit log what was imported.
+    /// Tells the audit log what was imported, and the database that there is more of it now.
     async fn write_down(&self, assembler: &Assembler) -> Result<(), CliError> {
         if self.args.dry_run {
             return Ok(());
         }
         let (tally, now) = (self.tally, self.app.clock.now());
         let source = assembler.source().to_owned();
-        let work = move |tx: &mut Tx<'_>| transfer::write_down(tx, &source, &tally, now);
+        let work = move |tx: &mut Tx<'_>| {
+            transfer::write_down(tx, &source, &tally, now)?;
+            Ok::<_, Error>(tx.take_stock()?)
+        };
         Ok(self.app.db.write(work).await?)
     }
 

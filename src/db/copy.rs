@@ -133,7 +133,9 @@ where
     let writing = to.write(move |tx| {
         let (receiver, tell) = writer.take().ok_or(CopyError::BrokeOff)?;
         let copied = Writer { tx, tables: &write_tables, receiver, tell }.write()?;
-        Ok::<_, E>((copied, finish(tx)?))
+        let finished = finish(tx)?;
+        tx.take_stock()?;
+        Ok::<_, E>((copied, finished))
     });
     let (read, written): (Result<(), CopyError>, _) = tokio::join!(reading, writing);
     match read {

@@ -127,6 +127,19 @@ impl<'a> Tx<'a> {
         self.note(result)
     }
 
+    /// Has PostgreSQL look at how many rows of what there are now, by which it plans: for after very
+    /// many were added. By itself it looks a minute later, and until then may read a large table for
+    /// every row that it wants. SQLite plans without.
+    ///
+    /// # Errors
+    /// Any [`DbError`].
+    pub fn take_stock(&mut self) -> Result<(), DbError> {
+        match self.engine() {
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => self.run("ANALYZE", &[]).map(drop),
+        }
+    }
+
     /// The pieces of SQL that differ between the engines.
     pub fn dialect(&self) -> Dialect {
         Dialect(self.engine())

@@ -107,9 +107,6 @@ async fn fill(app: &TestApp, (customers, tickets): (usize, usize)) {
         app.sql(sql).await;
     }
     app.sql("UPDATE event_numbers SET last = (SELECT max(number) FROM events)").await;
-    if app.is_postgres() {
-        app.sql("ANALYZE").await;
-    }
 }
 
 /// What grows with tickets beside them, for those that have none of it yet and are not asked for.
