@@ -85,6 +85,7 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_of_staff ON sessions (staff_id, id DESC);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+CREATE INDEX sessions_running ON sessions (last_used_at) WHERE revoked_at IS NULL;
 -- What was ended of late ends open streams, too.
 CREATE INDEX sessions_by_end ON sessions (revoked_at, id) WHERE revoked_at IS NOT NULL;
 
@@ -372,9 +373,11 @@ CREATE TABLE links (
   last_used_at BIGINT,
   use_count BIGINT NOT NULL,
   revoked_at BIGINT,
-  revoked_by TEXT                           -- who, in words
+  revoked_by TEXT,                          -- who, in words
+  ended_at BIGINT                           -- when it was noticed that its time is over: it stays over
 );
 CREATE INDEX links_of_customer ON links (customer_id, id DESC);
+CREATE INDEX links_running ON links (expires_at) WHERE ended_at IS NULL;
 CREATE INDEX links_by_expiry ON links (expires_at);
 CREATE INDEX links_by_end ON links (revoked_at, id) WHERE revoked_at IS NOT NULL;
 

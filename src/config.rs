@@ -87,6 +87,8 @@ pub struct Server {
     pub inherited: Vec<Inherited>,
     /// The only source of links in mails; never the Host header. Setting `public_url`.
     pub public_url: PublicUrl,
+    /// Where weaknesses of this site are reported: a URL. Setting `security_contact`.
+    pub security_contact: Option<String>,
     /// Whose `Forwarded` and `X-Forwarded-For` are believed. Setting `trusted_proxies`.
     pub trusted_proxies: Vec<IpNet>,
     /// Where Prometheus may ask, if anywhere. Setting `metrics_listen`.
@@ -229,6 +231,7 @@ impl Default for Config {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)).into(),
                 inherited: Vec::new(),
                 public_url: PublicUrl::default(),
+                security_contact: None,
                 trusted_proxies: Vec::new(),
                 metrics_listen: None,
             },
@@ -322,6 +325,7 @@ impl Config {
                 listen: sources.parsed("listen", Listen::parse).unwrap_or(default.server.listen),
                 inherited: Vec::new(),
                 public_url: sources.parsed("public_url", PublicUrl::parse).unwrap_or_default(),
+                security_contact: sources.parsed("security_contact", values::contact),
                 trusted_proxies: sources
                     .list("trusted_proxies", values::network)
                     .unwrap_or_default(),

@@ -56,6 +56,13 @@ pub const SETTINGS: &[Setting] = &[
          it is this machine.",
     ),
     key(
+        "security_contact",
+        "DOORKEY_SECURITY_CONTACT",
+        "",
+        "Where weaknesses of this site are reported: `mailto:` and an address, or a page. It stands in \
+         `/.well-known/security.txt`, which is not there without it.",
+    ),
+    key(
         "trusted_proxies",
         "DOORKEY_TRUSTED_PROXIES",
         "",

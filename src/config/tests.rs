@@ -151,6 +151,32 @@ fn every_mistake_is_told_at_once() {
 }
 
 #[test]
+fn weaknesses_are_reported_to_an_address_or_a_page() {
+    let contact = |text: &str| {
+        let flags = vec![("security_contact", text.to_owned())];
+        Config::load(flags, []).map(|config| config.server.security_contact)
+    };
+    for good in ["mailto:security@example.com", "https://example.com/security?a=b"] {
+        assert_eq!(contact(good).expect("taken").as_deref(), Some(good));
+    }
+    for bad in [
+        "security@example.com",
+        "mailto:",
+        "mailto:security",
+        "mailto:a@example.com,b@example.com",
+        "http://example.com/",
+        "https://",
+        "tel:112",
+        "javascript:alert(1)",
+    ] {
+        assert!(contact(bad).is_err(), "{bad}");
+    }
+    // Nothing of it becomes a line of its own.
+    let broken = contact("https://example.com/\nContact: mailto:eve@evil.example");
+    assert!(!broken.expect("a URL").expect("one").contains('\n'));
+}
+
+#[test]
 fn a_public_url_is_https_unless_it_leads_here() {
     for good in
         ["https://a.example", "http://localhost:1", "http://127.0.0.1:8080/", "http://[::1]"]

@@ -209,6 +209,18 @@ pub(super) fn line(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Where somebody can be written to about a weakness, as RFC 9116 §2.5.3 has it.
+pub(super) fn contact(text: &str) -> Result<String, String> {
+    let wanted = "write mailto:security@example.com, or a page that begins with https://";
+    let url = Url::parse(text).map_err(|error| format!("{error}; {wanted}"))?;
+    let somebody = match url.scheme() {
+        "https" => url.host().is_some(),
+        "mailto" => Email::parse("security_contact", url.path()).is_ok(),
+        _ => false,
+    };
+    somebody.then(|| url.into()).ok_or_else(|| wanted.to_owned())
+}
+
 pub(super) fn colour(text: &str) -> Result<String, String> {
     let hex = text.strip_prefix('#').filter(|hex| hex.len() == 6);
     if hex.is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit())) {

@@ -33,14 +33,15 @@ impl Viewer {
 /// Whose portal `token` opens.
 ///
 /// # Errors
-/// [`Error::LinkExpired`] from the millisecond at which its time is over; [`Error::LinkInvalid`]
+/// [`Error::LinkExpired`] from the millisecond at which its time is over, and from then on, should the
+/// clock be set back; [`Error::LinkInvalid`]
 /// for a token that is unknown or revoked, and for every link of an inactive customer.
 pub fn viewer(tx: &mut Tx<'_>, token: &Token, now: Millis) -> Result<Viewer, Error> {
     let opening = store::links::find_opening(tx, token.hash())?.ok_or(Error::LinkInvalid)?;
     if opening.revoked || !opening.active {
         return Err(Error::LinkInvalid);
     }
-    if now >= opening.expires_at {
+    if opening.ended || now >= opening.expires_at {
         return Err(Error::LinkExpired);
     }
     Ok(Viewer {

@@ -183,13 +183,10 @@ pub fn send_by_hand(
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] naming `customer` if they are inactive.
-pub fn send_to(
-    tx: &mut Tx<'_>,
-    _actor: &Actor,
-    customer_id: i64,
-    now: Millis,
-) -> Result<(), Error> {
+pub fn send_to(tx: &mut Tx<'_>, actor: &Actor, customer_id: i64, now: Millis) -> Result<(), Error> {
     let customer = active(tx, customer_id)?;
+    let subject = Subject::customer(&customer);
+    audit::record(tx, actor, Action::LinkSent, &subject, about(None), now)?;
     mails::portal_link(tx, &customer, None, None, now)
 }
 
@@ -359,6 +356,12 @@ fn may_be_mailed(
     let both: [(limits::Limit, &[u8]); 2] =
         [(limits::MAILS_A_MINUTE, address.as_bytes()), (limits::MAILS_AN_HOUR, address.as_bytes())];
     limits::has_room(tx, key, &both, now)
+}
+
+/// Notes of links whose time is over that it is, so that setting the clock back opens none of them again. Returns
+/// how many.
+pub fn note_ends(tx: &mut Tx<'_>, now: Millis, limit: i64) -> Result<u64, Error> {
+    Ok(store::links::end_expired(tx, now, limit)?)
 }
 
 /// Forgets links that expired long ago. Returns how many.

@@ -210,6 +210,12 @@ pub(in crate::domain) fn end_all(tx: &mut Tx<'_>, staff_id: i64, now: Millis) ->
     Ok(())
 }
 
+/// Ends sessions that were not used for [`IDLE`], so that setting the clock back opens none of them again.
+/// Returns how many.
+pub fn note_ends(tx: &mut Tx<'_>, now: Millis, limit: i64) -> Result<u64, Error> {
+    Ok(store::sessions::end_idle(tx, now.minus(IDLE), now, limit)?)
+}
+
 /// Forgets sessions that are long over. Returns how many.
 pub fn forget_old(tx: &mut Tx<'_>, now: Millis, limit: i64) -> Result<u64, Error> {
     Ok(store::sessions::purge(tx, now.minus(REMEMBERED), limit)?)

@@ -45,6 +45,7 @@ pub fn spawn_all(app: &Arc<App>, stopped: &watch::Receiver<bool>, tasks: &mut Jo
     every!("names", Duration::from_secs(1), |app| async move { search::follow_names(&app).await });
     every!("uploads", soon, |app| async move { customer_uploads::work(&app).await });
     every!("erasures", Duration::from_secs(1), |app| async move { erasures::work(&app).await });
+    every!("ends", minutes(1), |app| async move { tidy::end(&app).await });
     every!("closing", minutes(1), |app| async move { tidy::close(&app).await });
     every!("forgetting", minutes(10), |app| async move { tidy::forget(&app).await });
 }

@@ -46,6 +46,8 @@ pub struct Opening {
     pub expires_at: Millis,
     /// Whether it was revoked.
     pub revoked: bool,
+    /// Whether it was noticed before that its time is over.
+    pub ended: bool,
     /// Whose it is.
     pub customer_id: i64,
     /// Their address.
@@ -66,6 +68,7 @@ impl FromRow for Opening {
             email: Email::from_store(row.get(4)?),
             name: row.get(5)?,
             active: row.get(6)?,
+            ended: row.get::<Option<Millis>>(7)?.is_some(),
         })
     }
 }
@@ -92,7 +95,7 @@ pub fn insert(tx: &mut Tx<'_>, link: &Link, hash: TokenHash) -> Result<(), DbErr
 /// The link with exactly this hash, and its customer.
 pub fn find_opening(tx: &mut Tx<'_>, hash: TokenHash) -> Result<Option<Opening>, DbError> {
     tx.row(
-        "SELECT l.id, l.expires_at, l.revoked_at, c.id, c.email, c.name, c.active \
+        "SELECT l.id, l.expires_at, l.revoked_at, c.id, c.email, c.name, c.active, l.ended_at \
          FROM links l JOIN customers c ON c.id = l.customer_id WHERE l.token_hash = $1",
         params![&hash.0],
     )
@@ -177,6 +180,16 @@ pub fn add_uses(tx: &mut Tx<'_>, id: i64, uses: i64, last: Millis) -> Result<(),
         params![id, uses, last],
     )?;
     Ok(())
+}
+
+/// Notes of links whose time is over by `now` that it is, `limit` at most. Returns how many.
+pub fn end_expired(tx: &mut Tx<'_>, now: Millis, limit: i64) -> Result<u64, DbError> {
+    tx.run(
+        "UPDATE links SET ended_at = $1 WHERE id IN (\
+           SELECT id FROM links WHERE ended_at IS NULL AND expires_at <= $1 \
+           ORDER BY expires_at LIMIT $2)",
+        params![now, limit],
+    )
 }
 
 /// Forgets links that expired before `before`, `limit` at most.

@@ -134,6 +134,22 @@ pub fn revoke_all(tx: &mut Tx<'_>, staff_id: i64, now: Millis) -> Result<(), DbE
     Ok(())
 }
 
+/// Ends sessions that were last used at `idle_since` or before, `limit` at most. Returns how many. One that
+/// is over by its age is not used any more, and is among them when it was idle for long enough.
+pub fn end_idle(
+    tx: &mut Tx<'_>,
+    idle_since: Millis,
+    now: Millis,
+    limit: i64,
+) -> Result<u64, DbError> {
+    tx.run(
+        "UPDATE sessions SET revoked_at = $2 WHERE id IN (\
+           SELECT id FROM sessions WHERE revoked_at IS NULL AND last_used_at <= $1 \
+           ORDER BY last_used_at LIMIT $3)",
+        params![idle_since, now, limit],
+    )
+}
+
 /// Forgets everybody's sessions. Returns how many there were.
 pub fn forget_all(tx: &mut Tx<'_>) -> Result<u64, DbError> {
     tx.run("DELETE FROM sessions", params![])

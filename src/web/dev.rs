@@ -9,6 +9,7 @@ use axum::routing::get;
 use linkify::{LinkFinder, LinkKind};
 
 use crate::clock::Millis;
+use crate::config::PublicUrl;
 use crate::error::Error;
 use crate::mail::Transport;
 use crate::mail::capture::{Capture, Captured};
@@ -30,13 +31,21 @@ pub fn routes() -> Router<Shared> {
 /// it is for this machine alone.
 fn capture(ctx: &Ctx) -> Result<&Capture, Error> {
     let config = &ctx.app.config;
-    let private = config.server.is_local() || config.mail.show_captured;
+    let listens_here = config.server.is_local() || config.mail.show_captured;
+    let private = listens_here && config.server.public_url.is_loopback();
     match &ctx.app.post.transport {
-        Transport::Capture(capture) if private && config.server.public_url.is_loopback() => {
+        Transport::Capture(capture) if private && asks_this_machine(ctx.header("host")) => {
             Ok(capture)
         }
         _ => Err(Error::NotFound),
     }
+}
+
+/// Whether a request was meant for this machine. A page of another site whose name was made to lead here reads
+/// what it likes of its own origin (DNS rebinding); but its browser says that site's name.
+fn asks_this_machine(host: Option<&str>) -> bool {
+    // Over plain HTTP a public URL is one of this machine, or none.
+    host.is_none_or(|host| PublicUrl::parse(&format!("http://{host}")).is_ok())
 }
 
 fn find(ctx: &Ctx, id: &str) -> Result<Mail, Error> {

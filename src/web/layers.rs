@@ -15,6 +15,7 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     self, ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    TRANSFER_ENCODING,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
@@ -110,6 +111,7 @@ async fn pass(State(layers): State<Arc<Layers>>, mut request: Request, next: Nex
     let id = RequestId(ids::word().into());
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
+    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let route = request.extensions().get::<MatchedPath>().cloned();
     let for_program = is_program(&request);
     let (extensions, headers) = (request.extensions(), request.headers());
@@ -117,6 +119,11 @@ async fn pass(State(layers): State<Arc<Layers>>, mut request: Request, next: Nex
     let outcome = caused_by(Arc::clone(&id.0), network, layers.admit(request, next)).await;
     let mut response = layers.word(outcome, for_program, &id).await;
     layers.dress(response.headers_mut(), &id);
+    if is_chunked {
+        // A proxy before us may have read the end of this request otherwise: nothing can hide behind it
+        // (RFC 9112 §6.1 and §11.2).
+        response = close(response);
+    }
     let (route, status) = (route.as_ref().map_or("-", MatchedPath::as_str), response.status());
     let took = started.elapsed();
     metrics::request(route, method.as_str(), status.as_u16(), took);
@@ -133,9 +140,13 @@ async fn pass(State(layers): State<Arc<Layers>>, mut request: Request, next: Nex
 
 /// Whether a program asks, and not somebody who looks at a page.
 pub(super) fn is_program(request: &Request) -> bool {
-    let path = request.uri().path();
     let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    path == "/api" || path.starts_with("/api/") || accept.is_some_and(|kind| kind.contains("json"))
+    is_for_programs(request.uri().path()) || accept.is_some_and(|kind| kind.contains("json"))
+}
+
+/// Whether an address is one that programs ask.
+pub(super) fn is_for_programs(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
 }
 
 /// Whether a head of HTTP/2 is longer than one may be, counted as RFC 9113 §6.5.2 does. That of

@@ -21,6 +21,7 @@ pub mod problem;
 mod proxies;
 pub mod redirect;
 pub mod reply;
+mod security;
 pub mod server;
 pub mod site;
 pub mod streams;
@@ -49,6 +50,7 @@ pub fn routes() -> Router<Shared> {
         .merge(dev::routes())
         .route("/assets/{file}", get(assets::show))
         .route("/logo/{hash}", get(logo::show))
+        .route("/.well-known/security.txt", get(security::show))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .merge(api::routes())

@@ -1,23 +1,28 @@
 //! Plain HTTP where people should use HTTPS: every address answers with its place under the public
-//! URL. What the `Host` header says never counts. Only a certificate authority that asks whether the
-//! host is ours gets another answer.
+//! URL. What the `Host` header says never counts. Two get another answer: a certificate authority that asks
+//! whether the host is ours, and programs, which would follow the way and never notice that they sent their
+//! key in the clear (ASVS 4.1.2).
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::LOCATION;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::layers;
 use super::places;
+use super::problem::Problem;
 use super::server::{Edge, Limits};
 use crate::config::Config;
+use crate::ids;
 use crate::tls::Tls;
 
 /// Below which an authority asks, RFC 8555 §8.3.
 const CHALLENGE: &str = "/.well-known/acme-challenge/";
+/// The one address below `/api` that people open.
+const PAPERS: &str = "/api/docs";
 /// Connections at a time: each asks once and goes.
 const CONNECTIONS: usize = 1_000;
 
@@ -48,7 +53,22 @@ struct Plain {
 async fn answer(State(plain): State<Plain>, uri: Uri) -> Response {
     let token = uri.path().strip_prefix(CHALLENGE);
     let challenge = token.and_then(|token| plain.tls.as_ref()?.challenge(token));
-    challenge.map_or_else(|| away(&plain.public_url, &uri), IntoResponse::into_response)
+    match challenge {
+        Some(challenge) => challenge.into_response(),
+        None if layers::is_for_programs(uri.path()) && uri.path() != PAPERS => refuse(),
+        None => away(&plain.public_url, &uri),
+    }
+}
+
+fn refuse() -> Response {
+    let (problem, id) = (Problem::https_only(), ids::word());
+    let document = problem.document(&id);
+    let kind = HeaderValue::from_static("application/problem+json");
+    let mut response = (problem.status, [(CONTENT_TYPE, kind)], document).into_response();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
 }
 
 /// 308 keeps the method, so that a program that posts finds out what is wrong.

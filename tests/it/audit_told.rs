@@ -275,6 +275,12 @@ async fn a_portal_link_that_staff_make_or_mail_is_told() {
     dana.form(&links, &[("do", "copy")]).await.expect(200);
     let line = watch.tells("staff", "link.made", ANA).await;
     assert_eq!(detail(&line, "ticket"), ticket.reference.as_str());
+    // From their own page, where no ticket is meant.
+    let links = format!("/admin/customers/{}/links", ticket.customer.id);
+    dana.form(&links, &[("do", "send")]).await.expect(303);
+    watch.tells("staff", "link.sent", ANA).await;
+    dana.form(&links, &[("do", "copy")]).await.expect(200);
+    watch.tells("staff", "link.made", ANA).await;
     no_secret(&app, &["#token", "portal/"]).await;
 }
 

@@ -256,10 +256,13 @@ async fn who_is_on_the_staff_is_not_told() {
     .await
     .unwrap();
     // The counters of limits are there from now on, whoever asks.
-    ask(&app.anon().browser(), "first@rfs.example").await;
+    let first = app.anon().browser();
+    ask(&first, "first@rfs.example").await;
+    first.form("/admin/sign-in/code", &[("code", "000000")]).await.expect(422);
     app.sleep(MINUTES);
     let mut answers = Vec::new();
     let mut rows = Vec::new();
+    let mut tries = Vec::new();
     for address in [DANA, "gone@rfs.example", NOBODY, "DANA@RFS.EXAMPLE"] {
         let browser = app.anon().browser();
         let before = app.dump().await;
@@ -268,14 +271,18 @@ async fn who_is_on_the_staff_is_not_told() {
         answers.push(plain(&answer));
         app.deliver().await;
         answers.push(browser.get("/admin/sign-in/sent").await.expect(200).without_request_id());
+        let before = app.dump().await;
         let wrong = browser.form("/admin/sign-in/code", &[("code", "000000")]).await.expect(422);
         answers.push(wrong.without_request_id());
+        tries.push(dump::difference(&before, &app.dump().await).lines().count());
         app.sleep(MINUTES);
     }
     for (index, answer) in answers.iter().enumerate() {
         assert_eq!(answer, &answers[index % 3]);
     }
     assert!(rows.iter().all(|count| *count == rows[0]), "{rows:?}");
+    // A code is as much work, too. The fourth is Dana again, whose counter is there by now.
+    assert!(tries[..3].iter().all(|count| *count == tries[0]), "{tries:?}");
     assert_eq!(app.mailbox(DANA).len(), 2);
     assert_eq!(app.mails().len(), 2, "nobody else is mailed");
     assert_eq!(app.number("SELECT count(*) FROM staff_sign_ins WHERE email IS NOT NULL").await, 0);
@@ -433,6 +440,20 @@ async fn a_session_ends_after_twelve_hours_without_use() {
 }
 
 #[tokio::test]
+async fn a_session_that_ended_stays_so_when_the_clock_is_set_back() {
+    let app = with_dana().await;
+    let (idle, used) = (signed_in(&app).await, signed_in(&app).await);
+    app.sleep(11 * HOURS);
+    assert!(is_in(&used).await);
+    app.write_uses().await;
+    app.sleep(HOURS);
+    jobs::tidy::end(&app).await.unwrap();
+    app.set_clock(doorkey::clock::Millis(app.now().0 - 2 * 3_600_000));
+    assert!(!is_in(&idle).await);
+    assert!(is_in(&used).await, "one that is used goes on");
+}
+
+#[tokio::test]
 async fn a_session_ends_after_seven_days_however_much_it_is_used() {
     let app = with_dana().await;
     let browser = signed_in(&app).await;
@@ -580,6 +601,39 @@ async fn a_restored_backup_lets_nobody_in() {
     assert_eq!(restored.sessions, 1);
     assert!(!is_in(&browser).await);
     waiting.form(&link, &[]).await.expect(410);
+}
+
+#[tokio::test]
+async fn nothing_at_rest_lets_anybody_into_the_desk() {
+    let app = with_dana().await;
+    let dana = signed_in(&app).await;
+    let waiting = app.anon().browser();
+    ask(&waiting, DANA).await;
+    app.deliver().await;
+    let link = app.mailbox(DANA).sign_in_path();
+    let (asked, code) = (waiting.cookie("doorkey-asked").unwrap(), app.mailbox(DANA).code());
+    waiting.form("/admin/sign-in/passkey/begin", &[]).await.expect(200);
+    let token = link.rsplit('/').next().unwrap();
+    for secret in [token, &asked, &code, &dana.cookie("doorkey").unwrap()] {
+        for (table, rows) in app.dump().await {
+            let holds = |row: &String| {
+                let apart = |it: char| !it.is_ascii_alphanumeric() && it != '_' && it != '-';
+                row.split(apart).any(|word| word == secret)
+            };
+            assert!(!rows.iter().any(holds), "{table} holds {secret}");
+        }
+    }
+    let pieces = crate::links::pieces(&app).await;
+    assert!(pieces.len() > 4, "{pieces:?}");
+    for (table, piece) in pieces {
+        let thief = app.anon().browser();
+        thief.set_cookie("doorkey", &piece);
+        assert!(!is_in(&thief).await, "{table} holds a session");
+        // Even in the browser that asked.
+        waiting.form(&format!("/admin/sign-in/link/{piece}"), &[]).await.expect(410);
+    }
+    assert!(is_in(&dana).await, "the session was a real one");
+    waiting.form(&link, &[]).await.expect(303);
 }
 
 #[tokio::test]

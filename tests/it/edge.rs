@@ -69,7 +69,7 @@ impl Server {
         Self { address, stop: Some(stop), ended, _folder: folder }
     }
 
-    async fn usual() -> Self {
+    pub async fn usual() -> Self {
         Self::start(limits(), "http://localhost:8080").await
     }
 
@@ -78,7 +78,7 @@ impl Server {
     }
 
     /// Sends `request`, closes nothing, and reads until the server does.
-    async fn send(&self, request: &str) -> String {
+    pub async fn send(&self, request: &str) -> String {
         let mut stream = self.connect().await;
         stream.write_all(request.as_bytes()).await.unwrap();
         rest(&mut stream).await
@@ -155,9 +155,11 @@ pub fn status(response: &str) -> u16 {
 
 /// What every answer must carry, whatever it is about.
 pub fn assert_dressed(response: &str) {
-    let head = response.split("\r\n\r\n").next().unwrap().to_lowercase();
+    let head = response.split("\r\n\r\n").next().unwrap().to_lowercase() + "\r\n";
     for header in [
-        "content-security-policy: default-src 'none'; script-src 'self'",
+        "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; \
+         img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; \
+         base-uri 'none'; require-trusted-types-for 'script'; trusted-types doorkey\r\n",
         "x-content-type-options: nosniff",
         "referrer-policy: no-referrer",
         "cross-origin-opener-policy: same-origin",

@@ -5,8 +5,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use doorkey::domain::Actor;
+use doorkey::domain::customers::{self, CustomerChange};
 use doorkey::domain::entries::Visibility;
 use doorkey::domain::links;
+use doorkey::error::Error;
 use doorkey::ids::Token;
 use doorkey::jobs;
 use serde_json::json;
@@ -147,6 +149,32 @@ async fn revoking_ends_one_link_or_all_at_once() {
 }
 
 #[tokio::test]
+async fn what_another_process_ends_is_over_here_with_the_next_request() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.customer(ALICE).await, app.customer("bob@example.com").await);
+    let (first, second) =
+        (app.customer_row(ALICE).await.id, app.customer_row("bob@example.com").await.id);
+    for client in [&alice, &bob] {
+        assert_eq!(says(client).await, "200");
+    }
+    let beside = app.beside().await;
+    let now = beside.clock.now();
+    let out = CustomerChange { active: Some(false), ..CustomerChange::default() };
+    let ended: Result<_, Error> = beside
+        .db
+        .write(move |tx| {
+            links::revoke_all(tx, &somebody(), first, now)?;
+            customers::change(tx, &somebody(), second, out.clone(), now)
+        })
+        .await;
+    ended.unwrap();
+    for client in [&alice, &bob] {
+        assert_eq!(says(client).await, "401 link_invalid");
+        client.get("/portal").await.expect(401);
+    }
+}
+
+#[tokio::test]
 async fn signing_out_ends_this_link_and_ending_all_access_ends_every_one() {
     let app = TestApp::start().await;
     let (here, there) = (app.customer(ALICE).await, app.customer(ALICE).await);
@@ -231,6 +259,33 @@ async fn the_clock_set_back_revives_what_has_not_ended_and_nothing_revoked() {
     alice.delete(SESSION).await.expect(204);
     app.set_clock(doorkey::clock::Millis(app.now().0 - 86_400_000));
     assert_eq!(says(&alice).await, "401 link_invalid");
+}
+
+#[tokio::test]
+async fn an_end_that_was_noticed_stays_when_the_clock_is_set_back() {
+    let app = TestApp::start().await;
+    let alice = app.customer(ALICE).await;
+    app.sleep(WEEK);
+    assert!(!jobs::tidy::end(&app).await.unwrap());
+    app.set_clock(doorkey::clock::Millis(app.now().0 - 8 * 86_400_000));
+    assert_eq!(says(&alice).await, "401 link_expired");
+    alice.get("/portal").await.expect(401);
+    // What is issued under that clock works by it, also once it went too far ahead and came back.
+    let again = app.customer(ALICE).await;
+    assert_eq!(says(&again).await, "200");
+    app.sleep_days(3_650);
+    jobs::tidy::end(&app).await.unwrap();
+    app.set_clock(doorkey::clock::Millis(app.now().0 - 3_650 * 86_400_000));
+    assert_eq!(says(&again).await, "401 link_expired");
+    assert_eq!(says(&app.customer(ALICE).await).await, "200");
+    // Many are noted in several transactions, so none holds the others up for long.
+    let row = app.customer_row(ALICE).await;
+    for _ in 0..501 {
+        app.link_for(row.id).await;
+    }
+    app.sleep(WEEK);
+    assert!(jobs::tidy::end(&app).await.unwrap(), "there is more");
+    assert!(!jobs::tidy::end(&app).await.unwrap());
 }
 
 #[tokio::test]
@@ -358,28 +413,32 @@ async fn nothing_at_rest_opens_anything() {
 
 /// Tries every piece of the database that has the form of a token, in text and in bytes.
 async fn tries_every_secret(app: &TestApp, when: &str) {
-    let mut tried = 0;
+    let pieces = pieces(app).await;
+    for (table, piece) in &pieces {
+        let client = app.anon().bearer(piece);
+        assert_ne!(says(&client).await, "200", "{when}: {table} opens the portal");
+        let key = app.anon().bearer(&format!("dk_{piece}"));
+        let answer = key.get("/api/v1/tickets").await;
+        assert_eq!(answer.status, 401, "{when}: {table} is an API key");
+    }
+    let tried = pieces.len();
+    assert!(tried > 20, "{when}: only {tried} tried: is this test looking at the hashes?");
+}
+
+/// Every piece of the database that has the form of a token, with its table: of texts each 43 letters in a row,
+/// and 32 bytes as a token writes them.
+pub async fn pieces(app: &TestApp) -> Vec<(String, String)> {
+    let mut pieces = Vec::new();
     for (table, rows) in app.dump().await {
-        for row in rows {
-            let words = row.split(|it: char| !it.is_ascii_alphanumeric() && it != '_' && it != '-');
-            for word in words.filter(|word| word.len() >= 43) {
-                let mut forms: Vec<String> =
-                    (0..=word.len() - 43).map(|at| word[at..at + 43].to_owned()).collect();
-                if let Some(bytes) = unhex(word) {
-                    forms.push(URL_SAFE_NO_PAD.encode(bytes));
-                }
-                for form in forms {
-                    tried += 1;
-                    let client = app.anon().bearer(&form);
-                    assert_ne!(says(&client).await, "200", "{when}: {table} opens the portal");
-                    let key = app.anon().bearer(&format!("dk_{form}"));
-                    let answer = key.get("/api/v1/tickets").await;
-                    assert_eq!(answer.status, 401, "{when}: {table} is an API key");
-                }
-            }
+        let apart = |it: char| !it.is_ascii_alphanumeric() && it != '_' && it != '-';
+        let words = rows.iter().flat_map(|row| row.split(apart)).filter(|word| word.len() >= 43);
+        for word in words {
+            let texts = (0..=word.len() - 43).map(|at| word[at..at + 43].to_owned());
+            let bytes = unhex(word).map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
+            pieces.extend(texts.chain(bytes).map(|piece| (table.clone(), piece)));
         }
     }
-    assert!(tried > 20, "{when}: only {tried} tried: is this test looking at the hashes?");
+    pieces
 }
 
 fn unhex(word: &str) -> Option<Vec<u8>> {

@@ -265,6 +265,35 @@ async fn a_program_s_name_stays_with_staff() {
 }
 
 #[tokio::test]
+async fn captured_mails_are_shown_to_who_asks_this_machine_by_its_own_name() {
+    let app = chatty().await;
+    app.create(app.new_ticket(ALICE, "A camera")).await.unwrap();
+    app.deliver().await;
+    let page = format!("/dev/mailbox/{}", app.mailbox(ALICE).last().id);
+    let pages = ["/dev/mailbox".to_owned(), format!("{page}/html"), page];
+    for host in ["localhost:8080", "LOCALHOST", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080"] {
+        for page in &pages {
+            app.anon().header("Host", host).get(page).await.expect(200);
+        }
+    }
+    // A name that was made to lead here: what its pages may read is theirs.
+    for host in [
+        "evil.example",
+        "evil.example:8080",
+        "localhost.evil.example:8080",
+        "localhost:8080@evil.example",
+        "evil.example/localhost",
+        "192.0.2.1:8080",
+        "",
+    ] {
+        for page in &pages {
+            let answer = app.anon().header("Host", host).get(page).await;
+            assert_eq!(answer.status, 404, "{host} {page}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn hostile_names_make_no_header_and_no_link() {
     let app = TestApp::start().await;
     let technician = app.technician().await;

@@ -55,6 +55,7 @@ async fn one_story_runs_every_statement_of_the_store() {
     a_backup_is_restored(&app).await;
     jobs::tidy::close(&app).await.unwrap();
     app.sleep_days(200);
+    jobs::tidy::end(&app).await.unwrap();
     jobs::tidy::forget(&app).await.unwrap();
     let written = statements();
     assert!(written.len() > 60, "only {} statements found in src/store", written.len());

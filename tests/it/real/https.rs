@@ -183,7 +183,16 @@ async fn plain_http_leads_to_the_public_url_and_nowhere_else() {
         "POST /api/v1/portal/links HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
          Content-Length: 2\r\n\r\n{}",
     );
-    assert!(post.starts_with("HTTP/1.1 308 "), "{post}");
+    // A program must not follow, and go on sending its key in the clear.
+    for answer in [post, get("/api/v1/tickets"), get("/api")] {
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains("application/problem+json"), "{answer}");
+        assert!(answer.contains("\"code\":\"https_only\""), "{answer}");
+        assert!(!answer.contains("location: "), "{answer}");
+    }
+    for for_people in ["/apis", "/api/docs"] {
+        assert!(get(for_people).starts_with("HTTP/1.1 308 "), "{for_people}");
+    }
     assert!(get("/.well-known/acme-challenge/nothing").starts_with("HTTP/1.1 308 "));
     assert!(doorkey.terminate().success());
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "it ends with the rest");
