@@ -64,9 +64,21 @@ async fn from_the_first_link_to_signing_out_everywhere() {
     browser.see("This link was used already").await;
     browser.switch(&asked).await;
     browser.open(&doorkey.url("/admin/sessions")).await;
+    let cookies = browser.driver().get_all_cookies().await.unwrap();
     browser.press("Sign Out Everywhere").await;
     browser.see("You are signed out.").await;
     browser.assert_quiet().await;
+    let mut secrets: Vec<String> = cookies.into_iter().map(|cookie| cookie.value).collect();
+    assert!(!secrets.is_empty(), "a session is a cookie");
+    for link in [first_link, &sign_in_link(&mail)] {
+        secrets.push(link.rsplit('/').next().unwrap().to_owned());
+    }
+    secrets.push(code(&mail).unwrap());
+    let log = doorkey.log();
+    assert!(log.contains("/admin/sign-in/link/{token}"), "requests are logged by their routes");
+    for secret in secrets {
+        assert!(!log.contains(&secret), "{secret} is in the log");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

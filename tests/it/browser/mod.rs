@@ -7,6 +7,7 @@ mod customers;
 mod demo;
 mod desk;
 mod drafts;
+mod hostile;
 mod keyboard;
 mod live;
 mod looks;

@@ -199,6 +199,13 @@ impl Browser {
         }
     }
 
+    /// Follows a link if it is there now.
+    pub async fn follow_if_there(&self, link: &str) {
+        if let Some(link) = self.look_for("link", link).await {
+            drop(link.click().await);
+        }
+    }
+
     /// Follows a link.
     pub async fn follow(&self, link: &str) {
         self.click("link", link).await;
@@ -334,15 +341,19 @@ impl Browser {
     /// Asserts that the page broke none of its own rules and no script failed. An answer of 4xx
     /// that the script deals with is logged by the browser, and is no fault.
     pub async fn assert_quiet(&self) {
+        let complaints = self.complaints().await;
+        assert!(complaints.is_empty(), "the browser complains: {complaints:#?}");
+    }
+
+    /// What it has to complain of since the last time: rules that a page broke, scripts that failed.
+    pub async fn complaints(&self) -> Vec<String> {
         let log = self.driver().browser_log().await.unwrap();
-        let faults: Vec<_> = log
-            .iter()
-            .filter(|entry| {
-                entry.level == "SEVERE" || entry.message.contains("Content Security Policy")
-            })
-            .filter(|entry| !is_answer_4xx(&entry.message))
-            .collect();
-        assert!(faults.is_empty(), "the browser complains: {faults:#?}");
+        let is_fault = |level: &str, message: &str| {
+            (level == "SEVERE" || message.contains("Content Security Policy"))
+                && !is_answer_4xx(message)
+        };
+        let faults = log.into_iter().filter(|entry| is_fault(&entry.level, &entry.message));
+        faults.map(|entry| entry.message).collect()
     }
 
     /// Every request since the last time: its address without the fragment, and its Referer.
