@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 use crate::support::TestApp;
 use crate::support::client::{Answer, Client};
 use crate::support::dump;
+use crate::support::issuer::Issuer;
 
 const ALICE: &str = "alice@example.com";
 const LINKS: &str = "/api/v1/portal/links";
@@ -215,6 +216,72 @@ async fn a_network_types_60_codes_an_hour() {
     let answer = anon.post("/api/v1/portal/codes", &body).await;
     assert_eq!(answer.problem(), "429 rate_limited");
     assert!(answer.header("retry-after").is_some());
+}
+
+/// A door for who is not known yet: its address, a form for it, and how often an hour one network may come.
+type Door = (&'static str, &'static [(&'static str, &'static str)], usize);
+
+/// Every door at which an address, a code or a secret is named.
+const DOORS: &[Door] = &[
+    (LINKS, &[("email", "nobody@example.com")], 30),
+    ("/api/v1/portal/codes", &[("request_id", "nobody asked this"), ("code", "123456")], 60),
+    ("/admin/sign-in", &[("email", "nobody@example.com")], 30),
+    ("/admin/sign-in/code", &[("code", "123456")], 60),
+    ("/admin/sign-in/passkey/begin", &[], 120),
+    ("/admin/sign-in/oidc", &[], 120),
+];
+
+/// What takes nothing that could be guessed: 256 random bits, and a signature over what the line above gave out.
+const UNGUESSED: [&str; 2] = ["/admin/sign-in/link/{token}", "/admin/sign-in/passkey"];
+
+#[tokio::test]
+async fn every_door_for_who_is_not_known_yet_is_limited() {
+    let issuer = Issuer::start().await;
+    let app = TestApp::with(|config| config.oidc = Some(issuer.settings())).await;
+    let mut known: Vec<&str> = DOORS.iter().map(|door| door.0).chain(UNGUESSED).collect();
+    known.sort_unstable();
+    assert_eq!(open_doors(&app).await, known, "every door has its line here");
+    for (at, (path, form, most)) in DOORS.iter().enumerate() {
+        // Codes of customers and of staff share a counter: each door is tried from a place of its own.
+        let visit = async |machine: usize| {
+            let stranger = app.anon().browser().from(&format!("192.0.{at}.{machine}"));
+            if path.starts_with("/api/") {
+                let body: serde_json::Map<_, _> =
+                    form.iter().map(|(name, value)| ((*name).into(), json!(value))).collect();
+                return stranger.post(path, &body.into()).await;
+            }
+            stranger.form(path, form).await
+        };
+        for number in 0..*most {
+            assert_ne!(visit(7).await.status, 429, "{path}, number {number}");
+        }
+        let refused = visit(7).await.expect(429);
+        assert!(refused.header("retry-after").is_some(), "{path}");
+        assert_ne!(visit(8).await.status, 429, "{path}: others go on");
+    }
+}
+
+/// Every address that takes something from who is not signed in, as description and source have them.
+async fn open_doors(app: &TestApp) -> Vec<String> {
+    let document = app.anon().get("/api/v1/openapi.json").await.expect(200).json();
+    let is_open = |verbs: &serde_json::Value| {
+        let mut operations = verbs.as_object().unwrap().iter();
+        operations.any(|(verb, it)| verb != "get" && it["security"][0] == json!({}))
+    };
+    let paths = document["paths"].as_object().unwrap().iter();
+    let mut doors: Vec<String> =
+        paths.filter(|(_, verbs)| is_open(verbs)).map(|(path, _)| path.clone()).collect();
+    let desk = crate::desk_sign_in::routes().into_iter();
+    doors.extend(
+        desk.filter(|(verb, path)| *verb == "POST" && path.starts_with("/admin/sign-in"))
+            .map(|(_, path)| path),
+    );
+    // Everything else is only read.
+    for path in ["/", "/portal", "/portal/help", "/portal/tickets", "/dev/mailbox", "/healthz"] {
+        app.anon().post(path, &json!({})).await.expect(405);
+    }
+    doors.sort_unstable();
+    doors
 }
 
 #[tokio::test]

@@ -416,6 +416,26 @@ async fn at_the_desk_a_role_may_do_what_it_is_for_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn no_form_of_the_desk_takes_a_field_that_it_does_not_ask_for() {
+    let app = TestApp::start().await;
+    // Where the form is taken as it stands, so that nothing else can be what is refused.
+    let taken = DESK.iter().filter(|row| row.0 == "POST" && [200, 303].contains(&row.4));
+    let mut tried = 0;
+    for (_, route, form, ..) in taken {
+        let admin = app.at_the_desk("boss@rfs.example", Role::Admin).await;
+        let before = app.dump().await;
+        for more in ["is_admin", "role", "customer_id", "staff_id", "__proto__", ""] {
+            let form: Vec<(&str, &str)> = form.iter().copied().chain([(more, "1")]).collect();
+            let answer = admin.form(route, &form).await;
+            assert_eq!(answer.status, 422, "{route} with {more}: {}", answer.text());
+            tried += 1;
+        }
+        assert_eq!(dump::difference(&before, &app.dump().await), "", "{route}");
+    }
+    assert!(tried >= 50, "{tried} tried");
+}
+
+#[tokio::test]
 async fn the_desk_is_shut_for_whoever_is_not_signed_in() {
     let app = TestApp::start().await;
     let tokens = [app.customer(ALICE).await, app.admin().await];

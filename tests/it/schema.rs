@@ -5,8 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorkey::clock::{Clock, Millis};
 use doorkey::db::{DatabaseSettings, Db, DbError, Engine};
+use doorkey::domain::entries::Visibility;
+use doorkey::domain::staff::Role;
+use doorkey::error::Error;
 
 use crate::real::postgres::Postgres;
+use crate::support::TestApp;
 
 /// By table: its columns (`name type null?`) and its indexes (`unique? (columns) where?`).
 pub type Schema = BTreeMap<String, (Vec<String>, BTreeSet<String>)>;
@@ -24,6 +28,85 @@ async fn both_engines_have_the_same_schema() {
         assert_eq!(said.0, postgres[table].0, "columns of {table}");
         assert_eq!(said.1, postgres[table].1, "indexes of {table}");
     }
+}
+
+/// The texts with a longest length, as the migrations have them: table, column, and how many characters.
+fn bounded_texts() -> Vec<(String, String, usize)> {
+    let migrations = include_str!("../../migrations/0001_init.sql");
+    let mut found = Vec::new();
+    for table in migrations.split("CREATE TABLE ").skip(1) {
+        let name = table.split_whitespace().next().unwrap();
+        for line in table.lines().take_while(|line| !line.starts_with(");")) {
+            let Some((_, check)) = line.split_once("CHECK (length(") else { continue };
+            let (column, bound) = check.split_once(')').unwrap();
+            let bound = bound.split(')').next().unwrap();
+            let most = bound.rsplit_once(' ').unwrap().1.parse().unwrap();
+            if !bound.contains(" = ") {
+                found.push((name.to_owned(), column.to_owned(), most));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_text_that_is_too_long_is_refused_by_the_database_itself() {
+    let app = TestApp::start().await;
+    live_a_little(&app).await;
+    let mut tried = Vec::new();
+    for (table, column, most) in bounded_texts() {
+        // Lines of the audit log are changed by nobody, whatever their length.
+        if table == "audit" || app.number(format!("SELECT count(*) FROM {table}")).await == 0 {
+            continue;
+        }
+        for (length, fits) in [(most, true), (most + 1, false)] {
+            let (table, column) = (table.clone(), column.clone());
+            let done: Result<u64, Error> = app
+                .db
+                .write(move |tx| {
+                    let text = "é".repeat(length);
+                    let sql = format!("UPDATE {table} SET {column} = '{text}'");
+                    Ok(tx.run(&sql, &[])?)
+                })
+                .await;
+            assert_eq!(done.is_ok(), fits, "{length} characters: {done:?}");
+        }
+        tried.push(format!("{table}.{column}"));
+    }
+    for people_write in [
+        "customers.email",
+        "customers.name",
+        "customers.phone",
+        "customers.company",
+        "customers.notes",
+        "staff.name",
+        "api_keys.name",
+        "tickets.subject",
+        "tickets.description",
+        "tickets.resolution",
+        "entries.body",
+        "saved_views.name",
+        "answers.name",
+        "answers.body",
+        "webhooks.url",
+        "webhooks.about",
+    ] {
+        assert!(tried.iter().any(|it| it == people_write), "{people_write} is not in {tried:?}");
+    }
+}
+
+/// One row of each kind that holds what people write.
+async fn live_a_little(app: &TestApp) {
+    let dana = app.at_the_desk("dana@rfs.example", Role::Admin).await;
+    let program = app.admin().await;
+    let ticket = app.ticket("alice@example.com", "A camera").await.reference;
+    app.note(&ticket, "We come.", Visibility::Public).await.unwrap();
+    app.sql("UPDATE entries SET body = 'x'").await;
+    let target = serde_json::json!({ "url": "https://example.com/", "description": "x" });
+    program.post("/api/v1/webhooks", &target).await.expect(201);
+    dana.form("/admin/answers", &[("name", "x"), ("body", "y")]).await.expect(303);
+    let view = [("name", "x"), ("query", "assignee=me")];
+    dana.form("/admin/tickets/views", &view).await.expect(303);
 }
 
 /// What a database says of itself.

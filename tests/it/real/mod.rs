@@ -16,6 +16,7 @@ mod mailing;
 pub mod mariadb;
 mod obtaining;
 pub mod oidc;
+mod outbound;
 mod packaged;
 mod pair;
 mod pebble;
