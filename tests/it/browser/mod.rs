@@ -8,6 +8,7 @@ mod demo;
 mod desk;
 mod drafts;
 mod keyboard;
+mod lighthouse;
 mod live;
 mod looks;
 mod oidc;
