@@ -13,6 +13,8 @@ TYPESCRIPT_VERSION=7.0.2
 AXE_VERSION=4.14.1
 STANDARDWEBHOOKS_VERSION=1.1.1
 OIDC_PROVIDER_VERSION=9.13.3
+# The last that runs on the Node of Debian 12.
+LIGHTHOUSE_VERSION=12.8.2
 CARGO_DEB_VERSION=3.8.0
 CYCLONEDX_VERSION=0.5.9
 # What it stands on is pinned in schemathesis.txt.
@@ -145,11 +147,12 @@ debian_tool() {
     echo "$folder"
 }
 
-# npm_tools: tsc, axe-core, the library of Standard Webhooks and an OpenID Connect provider under
-# target/tools/node_modules.
+# npm_tools: tsc, axe-core, the library of Standard Webhooks, an OpenID Connect provider and Lighthouse
+# under target/tools/node_modules.
 npm_tools() {
     local wanted="typescript@$TYPESCRIPT_VERSION axe-core@$AXE_VERSION"
     wanted+=" standardwebhooks@$STANDARDWEBHOOKS_VERSION oidc-provider@$OIDC_PROVIDER_VERSION"
+    wanted+=" lighthouse@$LIGHTHOUSE_VERSION"
     [[ $(cat "$tools/npm-versions" 2>/dev/null) = "$wanted" ]] && return 0
     mkdir -p "$tools"
     # shellcheck disable=SC2086 # several words on purpose

@@ -38,7 +38,8 @@ async function hear(mine, version, tell) {
   let wasThere = false;
   try {
     const headers = { Authorization: `Bearer ${token()}`, "Last-Event-ID": version };
-    const answer = await fetch(`${mine.address}/live`, { headers, cache: "no-store", credentials: "omit", redirect: "error", signal: mine.stop.signal });
+    // Nobody waits for it: what the page needs goes first.
+    const answer = await fetch(`${mine.address}/live`, { headers, priority: "low", cache: "no-store", credentials: "omit", redirect: "error", signal: mine.stop.signal });
     const reader = answer.ok ? answer.body?.pipeThrough(new TextDecoderStream()).getReader() : null;
     for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
       wasThere = mine.alive = true;

@@ -5,7 +5,7 @@ import { call, excuse, fetchPage } from "./api.js";
 import { askOtherTabs, counted, draft, dropAsked, keepReader, listen, markRefused, takeFromAddress, token } from "./session.js";
 import { announce, find } from "./dom.js";
 import { busy, clearProblems, main, parse, show, template } from "./html.js";
-import { keepTimes, writeTimes } from "./times.js";
+import { keepTimes, prepareTimes, writeTimes } from "./times.js";
 import { endAll, sendAgain, sendCode, sendLink, showDoor, showEnded, showSent, signOut, tell, wantedTicket } from "./door.js";
 import { announceCount, appendTickets, bringTabIntoView, hintLength, markRead, refreshList, searchAddress, stopResting, swapList, whenResting } from "./list.js";
 import { copyDraft, discardDraft, emptyReply, referenceOf, restoreDraft, takeDraft, typed } from "./drafts.js";
@@ -51,7 +51,9 @@ async function load({ focus = true, y = 0 } = {}) {
   const mine = ++journey;
   if (!token()) return showWayIn(focus);
   busy(true);
-  const page = await fetchPage(here());
+  const asked = fetchPage(here());
+  setTimeout(prepareTimes);
+  const page = await asked;
   if (mine !== journey) return;
   busy(false);
   // Either there is an answer, or the page itself says that there is none.
@@ -61,7 +63,8 @@ async function load({ focus = true, y = 0 } = {}) {
   etag = page.status === 200 ? page.etag : null;
   settle(view, focus);
   if (page.status === 401) return refuse(view);
-  scrollTo({ top: y, behavior: "instant" });
+  // The first page that is shown stands at its top already; scrolling would lay it out before its time.
+  if (mine > 1 || y > 0) scrollTo({ top: y, behavior: "instant" });
   if (page.status === 200 && !counted()) void call("GET", "session");
 }
 
@@ -78,7 +81,8 @@ function settle(view, focus) {
   if (view.dataset.view === "ticket") remember(view);
   writeTimes(view);
   show(view, { focus });
-  if (view.dataset.view === "list") bringTabIntoView(view);
+  // In the next frame, which lays the page out anyway.
+  if (view.dataset.view === "list") requestAnimationFrame(() => bringTabIntoView(view));
   if (view.dataset.view === "ticket") restoreDraft(view);
   follow();
 }

@@ -9,15 +9,15 @@ use crate::real::{Process, wait_for};
 use crate::support::mailbox::sign_in_link;
 
 /// A running demo and what it printed.
-struct Demo {
-    url: String,
-    printed: String,
+pub(super) struct Demo {
+    pub(super) url: String,
+    pub(super) printed: String,
     _process: Process,
     _folder: tempfile::TempDir,
 }
 
 impl Demo {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("printed");
         let output = std::fs::File::create(&file).unwrap();

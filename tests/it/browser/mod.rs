@@ -9,6 +9,7 @@ mod desk;
 mod drafts;
 mod hostile;
 mod keyboard;
+mod lighthouse;
 mod live;
 mod looks;
 mod oidc;

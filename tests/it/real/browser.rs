@@ -14,7 +14,8 @@ use thirtyfour::{ChromeCapabilities, WindowHandle};
 
 use super::{PATIENCE, Process, have};
 
-const CHROMIUM: &str = "/usr/bin/chromium";
+/// Where Debian has it.
+pub const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 
 /// Finds what is visible by role and accessible name: `arguments[0]` and `[1]`; a name that ends
