@@ -69,15 +69,7 @@ impl Browser {
             return None;
         }
         let profile = tempfile::tempdir().unwrap();
-        let mut process = Process::start(
-            Command::new(CHROMEDRIVER)
-                .arg("--port=0")
-                .env("TMPDIR", profile.path())
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null()),
-        );
-        let port = port_of(&mut process);
+        let (process, port) = start_driver(&profile);
         let capabilities = capabilities(&profile);
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await;
         let driver = driver.expect("a session with Chromium");
@@ -449,16 +441,28 @@ fn picture_folder() -> PathBuf {
     target().join("screenshots")
 }
 
+/// Starts the driver; answers on which port it listens. It draws the port for IPv6 and IPv4 takes the
+/// same, unless another program has it there: then it ends, and another one draws.
+fn start_driver(profile: &TempDir) -> (Process, u16) {
+    const DRAWS: u32 = 5;
+    let mut start = Command::new(CHROMEDRIVER);
+    start.arg("--port=0").env("TMPDIR", profile.path());
+    start.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut drawn = (0..DRAWS).map(|_| Process::start(&mut start));
+    let started = drawn.find_map(|mut process| port_of(&mut process).map(|port| (process, port)));
+    started.expect("chromedriver says on which port it listens")
+}
+
 /// The driver says on which port it listens, once it does.
-fn port_of(process: &mut Process) -> u16 {
+fn port_of(process: &mut Process) -> Option<u16> {
     let output = BufReader::new(process.0.stdout.take().unwrap());
     let mut lines = output.lines().map_while(Result::ok);
     let line = lines.find(|line| line.contains("on port ") && line.contains("successfully"));
-    let line = line.expect("chromedriver says on which port it listens");
+    let line = line?;
     // It goes on writing; somebody has to read, or it stops when the pipe is full.
     std::thread::spawn(move || lines.for_each(drop));
     let port = line.rsplit("on port ").next().unwrap().trim_end_matches('.');
-    port.parse().unwrap_or_else(|_| panic!("no port in {line:?}"))
+    Some(port.parse().unwrap_or_else(|_| panic!("no port in {line:?}")))
 }
 
 fn capabilities(profile: &TempDir) -> ChromeCapabilities {
