@@ -54,7 +54,8 @@ CREATE TABLE customers (
   active BOOLEAN NOT NULL,
   created_at BIGINT NOT NULL,
   search TEXT NOT NULL,                     -- folded e-mail, name, company and phone
-  erased_at BIGINT                          -- since when nothing here tells who this was
+  erased_at BIGINT,                         -- since when nothing here tells who this was
+  stamp BIGINT NOT NULL DEFAULT 0           -- another one when their own pages would say something else
 );
 
 CREATE INDEX customers_by_name ON customers (name_key, id);

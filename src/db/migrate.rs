@@ -50,7 +50,7 @@ macro_rules! twice {
 
 /// Every migration, in order. A new file in `migrations/` needs its line here.
 pub(super) const ALL: &[Migration] =
-    &[once!("0001_init"), twice!("0002_search"), twice!("0003_audit")];
+    &[once!("0001_init"), twice!("0002_search"), twice!("0003_audit"), twice!("0004_stamps")];
 
 const TABLE: &str =
     "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at BIGINT NOT NULL)";

@@ -21,6 +21,8 @@ pub struct Viewer {
     pub link_id: i64,
     /// Until when it works.
     pub expires_at: Millis,
+    /// Another one when what is theirs has changed: see `migrations/0004_stamps.*.sql`.
+    pub stamp: i64,
 }
 
 impl Viewer {
@@ -50,5 +52,6 @@ pub fn viewer(tx: &mut Tx<'_>, token: &Token, now: Millis) -> Result<Viewer, Err
         name: opening.name,
         link_id: opening.link_id,
         expires_at: opening.expires_at,
+        stamp: opening.stamp,
     })
 }

@@ -56,6 +56,8 @@ pub struct Opening {
     pub name: String,
     /// Whether they may come in at all.
     pub active: bool,
+    /// Another one when what is theirs has changed.
+    pub stamp: i64,
 }
 
 impl FromRow for Opening {
@@ -69,6 +71,7 @@ impl FromRow for Opening {
             name: row.get(5)?,
             active: row.get(6)?,
             ended: row.get::<Option<Millis>>(7)?.is_some(),
+            stamp: row.get(8)?,
         })
     }
 }
@@ -95,7 +98,7 @@ pub fn insert(tx: &mut Tx<'_>, link: &Link, hash: TokenHash) -> Result<(), DbErr
 /// The link with exactly this hash, and its customer.
 pub fn find_opening(tx: &mut Tx<'_>, hash: TokenHash) -> Result<Option<Opening>, DbError> {
     tx.row(
-        "SELECT l.id, l.expires_at, l.revoked_at, c.id, c.email, c.name, c.active, l.ended_at \
+        "SELECT l.id, l.expires_at, l.revoked_at, c.id, c.email, c.name, c.active, l.ended_at, c.stamp \
          FROM links l JOIN customers c ON c.id = l.customer_id WHERE l.token_hash = $1",
         params![&hash.0],
     )

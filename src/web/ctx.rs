@@ -12,6 +12,7 @@ use ipnet::IpNet;
 
 use super::cookies::Cookie;
 use super::health::Watch;
+use super::portal::kept::Pages;
 use super::problem::Problem;
 use super::proxies;
 use super::site::{Site, Sites};
@@ -99,6 +100,8 @@ pub struct Shared {
     pub app: Arc<App>,
     /// What its pages look like.
     pub sites: Arc<Sites>,
+    /// Customers' pages that were made before.
+    pub pages: Arc<Pages>,
     /// Whether the database answers.
     pub watch: Arc<Watch>,
 }
@@ -115,6 +118,8 @@ pub struct Ctx {
     pub now: Millis,
     /// Where it came from.
     pub network: NetworkKey,
+    /// Customers' pages that were made before.
+    pub pages: Arc<Pages>,
     settings: Arc<InForce>,
     sites: Arc<Sites>,
     headers: HeaderMap,
@@ -124,7 +129,7 @@ impl FromRequestParts<Shared> for Ctx {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        let Shared { app, sites, .. } = shared;
+        let Shared { app, sites, pages, .. } = shared;
         let request_id = parts.extensions.get::<RequestId>().cloned();
         let trusted = &app.config.server.trusted_proxies;
         let network = NetworkKey::of_request(&parts.extensions, &parts.headers, trusted);
@@ -137,6 +142,7 @@ impl FromRequestParts<Shared> for Ctx {
             request_id: request_id.unwrap_or_else(|| RequestId(ids::word().into())),
             now: app.clock.now(),
             network,
+            pages: Arc::clone(pages),
             headers: parts.headers.clone(),
         })
     }

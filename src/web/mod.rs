@@ -37,6 +37,7 @@ use axum::routing::get;
 
 use crate::app::App;
 use ctx::Shared;
+use portal::kept::Pages;
 use problem::Problem;
 use server::{Edge, Limits};
 use site::Sites;
@@ -69,7 +70,8 @@ pub fn edge_with(routes: Router<Shared>, app: Arc<App>, limits: Limits) -> Edge 
     let limits = counted(&app, limits);
     let live = Arc::clone(&app.live);
     let sites = Arc::new(Sites::new(&app.last_shown()));
-    let shared = Shared { app, sites, watch: Arc::default() };
+    let shared =
+        Shared { app, sites, pages: Arc::new(Pages::new(limits.pages)), watch: Arc::default() };
     let router = routes
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })

@@ -16,10 +16,18 @@ pub type Reply = Result<Response, Problem>;
 /// When it is worth asking a busy database again.
 const BUSY_RETRY: Duration = Duration::from_secs(2);
 
+/// The kind of what programs are answered.
+pub const JSON: &str = "application/json";
+
+/// `value` as JSON.
+pub fn written(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(value).map_err(|error| Problem::internal().because(error))
+}
+
 /// `status` and `value` as JSON.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Reply {
-    let body = serde_json::to_vec(value).map_err(|error| Problem::internal().because(error))?;
-    let kind = HeaderValue::from_static("application/json");
+    let body = written(value)?;
+    let kind = HeaderValue::from_static(JSON);
     Ok((status, [(header::CONTENT_TYPE, kind)], body).into_response())
 }
 

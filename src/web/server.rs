@@ -55,6 +55,8 @@ pub struct Limits {
     pub ticket_body_bytes: usize,
     /// Headers of a request.
     pub headers: usize,
+    /// Bytes of customers' pages that are kept to be shown again.
+    pub pages: u64,
 }
 
 impl Default for Limits {
@@ -72,6 +74,7 @@ impl Default for Limits {
             body_bytes: 32 * 1024,
             ticket_body_bytes: 256 * 1024,
             headers: 100,
+            pages: 24 * 1024 * 1024,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! written. Nothing here knows a request.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use askama::filters::{Html, Safe, escape};
@@ -31,7 +32,12 @@ pub struct Site {
     pub icon: String,
     /// Names how pages look: other templates (by the version), another stylesheet, another brand.
     pub look: String,
+    /// No other site of this process has the same. Whenever settings change, the site is another one.
+    pub edition: u64,
 }
+
+/// The last [`Site::edition`].
+static EDITIONS: AtomicU64 = AtomicU64::new(0);
 
 impl Site {
     /// A site in the look of `brand`.
@@ -46,7 +52,8 @@ impl Site {
         let icon = assets::icon(colour);
         let version = env!("CARGO_PKG_VERSION");
         let look = format!("{version}\n{}\n{paint}\n{brand:?}", assets.url("portal.css"));
-        Self { brand, assets, colour, paint, logo, icon, look }
+        let edition = EDITIONS.fetch_add(1, Ordering::Relaxed);
+        Self { brand, assets, colour, paint, logo, icon, look, edition }
     }
 
     /// Where a telephone dials; empty if there is no number in what the company calls its own.

@@ -8,6 +8,7 @@ use std::alloc::System;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt as _;
@@ -49,8 +50,10 @@ async fn cost_of(world: &World, page: &Page) -> Cost {
     for time in 0..TIMES[usize::from(world.app.is_postgres())] {
         // Half of them are noted, half of them counted: noting allocates.
         let is_noted = time % 2 == 1;
-        let request = request(world, page).await;
-        let (bytes, allocations) = ask(world, request, is_noted).await;
+        let request = request(world, page.1, &page.2).await;
+        let is_kept = matches!(page.2, Ask::Kept(_));
+        let router = if is_kept { world.app.router() } else { world.app.anew() };
+        let (bytes, allocations) = ask(world, router, request, is_noted).await;
         let mut ran = trace::take();
         // A row lock is a statement of PostgreSQL alone: SQLite has one writer at a time anyway.
         ran.retain(|run| !run.sql.ends_with("FOR UPDATE"));
@@ -65,8 +68,13 @@ async fn cost_of(world: &World, page: &Page) -> Cost {
 }
 
 /// Sends a request; answers how many bytes came back, and how often memory was asked for.
-async fn ask(world: &World, request: Request<Body>, is_noted: bool) -> (usize, usize) {
-    let (name, router) = (request.uri().to_string(), world.app.router());
+async fn ask(
+    world: &World,
+    router: Router,
+    request: Request<Body>,
+    is_noted: bool,
+) -> (usize, usize) {
+    let name = request.uri().to_string();
     // What the company is called was seen just now, and nothing is asked for it.
     world.app.settings_changed();
     world.app.shown().await;
@@ -82,7 +90,10 @@ async fn ask(world: &World, request: Request<Body>, is_noted: bool) -> (usize, u
     (body.len(), asked.allocations + asked.reallocations)
 }
 
-async fn request(world: &World, (_, who, what, _): &Page) -> Request<Body> {
+async fn request(world: &World, who: Who, mut what: &Ask) -> Request<Body> {
+    if let Ask::Kept(kept) = what {
+        what = kept;
+    }
     let client = match who {
         Who::Anybody => &world.app.anon(),
         Who::Ana => &world.ana,
@@ -101,6 +112,7 @@ async fn request(world: &World, (_, who, what, _): &Page) -> Request<Body> {
             let kind = Some("application/json");
             client.request("POST", &world.named(path), Body::from(*body), kind)
         }
+        Ask::Kept(_) => unreachable!("kept is what is asked for, not that it is kept"),
     }
 }
 

@@ -51,6 +51,7 @@ mod edge;
 mod events;
 mod generate;
 mod https;
+mod kept_pages;
 mod limits;
 mod links;
 mod live;

@@ -190,6 +190,7 @@ impl Cast {
             name: name.clone(),
             link_id: 0,
             expires_at: self.now,
+            stamp: 0,
         }
     }
 }

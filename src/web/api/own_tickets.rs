@@ -1,16 +1,20 @@
 //! A customer's own tickets.
 
+use std::sync::Arc;
+
 use super::json::{List, OwnTicket, Summary};
 use super::openapi::params::{BeforeQuery, OwnTicketsQuery, PageQuery, TicketPath};
 use super::{judged, reference};
 use crate::domain::Tx;
 use crate::domain::access;
+use crate::domain::page::Page;
 use crate::domain::text;
 use crate::domain::tickets::{self, ListFilter, Status};
 use crate::error::Error;
 use crate::ids::Reference;
 use crate::web::ctx::Ctx;
 use crate::web::input::{Fields, Query, Segments};
+use crate::web::portal::kept::{Kept, Key, View};
 use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
 
@@ -25,13 +29,37 @@ pub async fn list(ctx: Ctx, Query(fields): Query) -> Reply {
     let filter = judged(&ctx, filter(fields)).await?;
     let (token, now) = (ctx.token()?, ctx.now);
     let searches = filter.query.is_some();
+    let is_first = filter.query.is_none() && filter.cursor.is_none();
+    let view = is_first.then_some(View::Rows(filter.status, filter.limit));
+    let (pages, edition) = (Arc::clone(&ctx.pages), ctx.site.edition);
     let work = move |tx: &mut Tx<'_>| {
         let viewer = access::viewer(tx, &token, now)?;
-        tickets::list_for_customer(tx, &viewer, &filter)
+        let key = view.clone().map(|view| Key::new(&viewer, edition, view));
+        if let Some(kept) = key.as_ref().and_then(|key| pages.find(key)) {
+            return Ok(Found::Kept(kept));
+        }
+        let page = tickets::list_for_customer(tx, &viewer, &filter)?;
+        Ok::<_, Error>(Found::Read(key, page))
     };
     // A search may visit every ticket of the customer.
-    let page = if searches { ctx.app.db.scan(work).await } else { ctx.app.db.read(work).await }?;
-    reply::ok(&List::of(page, Summary::from))
+    let found = if searches { ctx.app.db.scan(work).await } else { ctx.app.db.read(work).await }?;
+    match found {
+        Found::Kept(kept) => kept.answer(&ctx),
+        Found::Read(key, page) => {
+            let body = reply::written(&List::of(page, Summary::from))?.into();
+            let kept = Arc::new(Kept { kind: reply::JSON, tag: None, body, seen: None });
+            if let Some(key) = key {
+                ctx.pages.keep(key, &kept);
+            }
+            kept.answer(&ctx)
+        }
+    }
+}
+
+/// A page of the list: one that was made before, or what is to be said.
+enum Found {
+    Kept(Arc<Kept>),
+    Read(Option<Key>, Page<tickets::Summary>),
 }
 
 /// What of their tickets a customer asks for, read from a query string.

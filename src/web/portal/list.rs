@@ -1,17 +1,20 @@
 //! The list of a customer's tickets: what the page says and where its links lead.
 
+use std::sync::Arc;
+
 use askama::Template;
-use axum::http::HeaderValue;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Reader, explain, fragment, holds, shell, tag, unchanged};
+use super::kept::{Kept, Key, View};
+use super::{Reader, explain, fragment, shell, tag};
 use crate::domain::Tx;
-use crate::domain::access;
+use crate::domain::access::{self, Viewer};
 use crate::domain::page::Page;
 use crate::domain::tickets::{self, Counts, ListFilter, Status, Summary};
 use crate::error::Error;
 use crate::web::ctx::Ctx;
 use crate::web::input::Query;
+use crate::web::problem::Problem;
 use crate::web::reply::Reply;
 use crate::web::site::{Site, time};
 
@@ -31,41 +34,77 @@ pub async fn show(ctx: Ctx, Query(mut fields): Query) -> Reply {
         cursor: fields.optional_string("cursor").filter(|cursor| tickets::is_own_cursor(cursor)),
         limit: PAGE,
     };
-    match read(&ctx, filter.clone()).await {
-        Ok(read) => answer(&ctx, &filter, &read),
+    match answer(&ctx, filter).await {
+        Ok(reply) => reply,
         Err(error) => explain(&ctx, error),
     }
 }
 
-/// What the page shows, read at one moment.
-type Read = (Reader, Counts, Page<Summary>);
+async fn answer(ctx: &Ctx, filter: ListFilter) -> Result<Reply, Error> {
+    let read = match find(ctx, filter.clone()).await? {
+        Found::Kept(kept) => return Ok(kept.answer(ctx)),
+        Found::Read(read) => read,
+    };
+    let key = view(&filter).map(|view| Key::new(&read.viewer, ctx.site.edition, view));
+    Ok(render(ctx, &filter, *read).and_then(|kept| {
+        let kept = Arc::new(kept);
+        if let Some(key) = key {
+            ctx.pages.keep(key, &kept);
+        }
+        kept.answer(ctx)
+    }))
+}
 
-async fn read(ctx: &Ctx, filter: ListFilter) -> Result<Read, Error> {
+/// What of the lists may be kept.
+fn view(filter: &ListFilter) -> Option<View> {
+    let is_first = filter.query.is_none() && filter.cursor.is_none();
+    is_first.then_some(View::List(filter.status))
+}
+
+enum Found {
+    Kept(Arc<Kept>),
+    Read(Box<Read>),
+}
+
+/// What the page shows, read at one moment.
+struct Read {
+    viewer: Viewer,
+    counts: Counts,
+    page: Page<Summary>,
+}
+
+async fn find(ctx: &Ctx, filter: ListFilter) -> Result<Found, Error> {
     let (token, now) = (ctx.token()?, ctx.now);
-    let searches = filter.query.is_some();
+    let (view, searches) = (view(&filter), filter.query.is_some());
+    let (pages, edition) = (Arc::clone(&ctx.pages), ctx.site.edition);
     let work = move |tx: &mut Tx<'_>| {
         let viewer = access::viewer(tx, &token, now)?;
+        let key = view.clone().map(|view| Key::new(&viewer, edition, view));
+        if let Some(kept) = key.and_then(|key| pages.find(&key)) {
+            return Ok(Found::Kept(kept));
+        }
         let counts = tickets::counts(tx, &viewer)?;
         let page = tickets::list_for_customer(tx, &viewer, &filter)?;
-        Ok::<_, Error>((viewer.into(), counts, page))
+        Ok::<_, Error>(Found::Read(Box::new(Read { viewer, counts, page })))
     };
     // A search may visit every ticket of the customer.
     if searches { ctx.app.db.scan(work).await } else { ctx.app.db.read(work).await }
 }
 
-fn answer(ctx: &Ctx, filter: &ListFilter, (reader, counts, page): &Read) -> Reply {
+fn render(ctx: &Ctx, filter: &ListFilter, read: Read) -> Result<Kept, Problem> {
+    let Read { viewer, counts, page } = read;
+    let reader = Reader::from(viewer);
     let list = List {
         site: &ctx.site,
-        reader,
-        counts: *counts,
+        reader: &reader,
+        counts,
         status: filter.status,
         query: filter.query.as_deref().unwrap_or_default(),
         tickets: &page.items,
         next: page.next.as_deref(),
         is_first: filter.cursor.is_none(),
     };
-    let tag: HeaderValue = tag(ctx, &(reader, counts, filter, page));
-    if holds(ctx, &tag) { Ok(unchanged(tag)) } else { fragment(&list, &tag) }
+    fragment(&list, tag(&ctx.site, &(&reader, counts, filter, &page)))
 }
 
 /// The list as a fragment.

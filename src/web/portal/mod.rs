@@ -2,6 +2,7 @@
 //! everybody; with a token in the `Authorization` header it answers with the content to show in it.
 
 mod help;
+pub mod kept;
 pub mod list;
 mod live;
 pub mod ticket;
@@ -22,8 +23,10 @@ use crate::clock::Millis;
 use crate::domain::access::Viewer;
 use crate::error::Error;
 use crate::web::ctx::{Ctx, Shared};
+use crate::web::problem::Problem;
 use crate::web::reply::{self, Reply};
 use crate::web::site::Site;
+use kept::Kept;
 
 /// The customer's addresses.
 pub fn routes() -> Router<Shared> {
@@ -108,12 +111,10 @@ fn shell(ctx: &Ctx) -> Reply {
 /// One address has two answers: which one depends on these.
 const VARIES: HeaderValue = HeaderValue::from_static("authorization, accept");
 
-/// A fragment with the tag by which a later request can ask whether it is still the same.
-fn fragment(template: &impl Template, tag: &HeaderValue) -> Reply {
-    let mut response = reply::page(template)?;
-    response.headers_mut().insert(ETAG, tag.clone());
-    response.headers_mut().insert(VARY, VARIES);
-    Ok(response)
+/// A fragment as it is sent, with the tag by which a later request can ask whether it is still the same.
+fn fragment(template: &impl Template, tag: HeaderValue) -> Result<Kept, Problem> {
+    let html = template.render().map_err(|error| Problem::internal().because(error))?;
+    Ok(Kept { kind: "text/html; charset=utf-8", tag: Some(tag), body: html.into(), seen: None })
 }
 
 /// Nothing new since the tag that the request names.
@@ -129,9 +130,9 @@ fn holds(ctx: &Ctx, tag: &HeaderValue) -> bool {
 
 /// A tag over what the page is made of, and how it looks. A browser holds one page for a tag at a
 /// time, so 64 bits tell them apart; two processes of one version give the same.
-fn tag(ctx: &Ctx, parts: &impl Hash) -> HeaderValue {
+fn tag(site: &Site, parts: &impl Hash) -> HeaderValue {
     let mut hasher = DefaultHasher::new();
-    (&ctx.site.look, parts).hash(&mut hasher);
+    (&site.look, parts).hash(&mut hasher);
     let tag = format!("\"{:016x}\"", hasher.finish());
     HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
 }

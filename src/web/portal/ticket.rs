@@ -1,10 +1,14 @@
 //! One ticket: what the page says of it and of each thing that happened.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::http::HeaderValue;
+use axum::http::header::IF_NONE_MATCH;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Reader, explain, fragment, holds, shell, tag, unchanged};
+use super::kept::{Kept, Key, View};
+use super::{Reader, explain, fragment, shell, tag, unchanged};
 use crate::domain::Tx;
 use crate::domain::access::{self, Viewer};
 use crate::domain::entries::{By, Entry, Kind};
@@ -29,50 +33,93 @@ pub async fn show(ctx: Ctx, Segments(text): Segments<String>, Query(mut fields):
     }
 }
 
-/// A request that holds what is current costs one look at the link and one at the version.
+/// A page that was made before costs one look at the link; one that is not kept, but that the request
+/// holds, one more at the ticket's version.
 async fn answer(
     ctx: &Ctx,
     reference: Option<Reference>,
     before: Option<String>,
 ) -> Result<Reply, Error> {
-    let (viewer, reference, version) = look(ctx, reference).await?;
-    let current = name(ctx, &viewer, &reference, before.as_deref(), version);
-    if holds(ctx, &current) {
-        return Ok(Ok(unchanged(current)));
-    }
-    let (reader, part) = (viewer.clone(), before.clone());
-    let work = move |tx: &mut Tx<'_>| tickets::detail(tx, &reader, &reference, part.as_deref());
-    let ticket = ctx.app.db.read(work).await?;
-    ctx.app.uses.ticket_seen(&viewer, ticket.ticket_id, ticket.summary.updated_at);
-    let found = &ticket.summary.reference;
-    let current = name(ctx, &viewer, found, before.as_deref(), ticket.version);
+    let (viewer, ticket) = match find(ctx, reference, before.clone()).await? {
+        Found::Kept(viewer, kept) => return Ok(shown(ctx, &viewer, &kept)),
+        Found::Held(tag) => return Ok(Ok(unchanged(tag))),
+        Found::Read(viewer, ticket) => (viewer, ticket),
+    };
     let reopens = ctx.rules().reopen_on_reply;
-    let page = Ticket { site: &ctx.site, reader: &viewer.into(), ticket: &ticket, reopens };
-    Ok(fragment(&page, &current))
+    let reader = Reader::from(viewer.clone());
+    let page = Ticket { site: &ctx.site, reader: &reader, ticket: &ticket, reopens };
+    let reference = &ticket.summary.reference;
+    let tag = Name { reopens, reference, before: before.as_deref(), version: ticket.version }
+        .tag(&ctx.site, &viewer);
+    Ok(fragment(&page, tag).and_then(|page| {
+        let seen = Some((ticket.ticket_id, ticket.summary.updated_at));
+        let kept = Arc::new(Kept { seen, ..page });
+        if before.is_none() {
+            let view = View::Ticket(reference.clone());
+            ctx.pages.keep(Key::new(&viewer, ctx.site.edition, view), &kept);
+        }
+        shown(ctx, &viewer, &kept)
+    }))
 }
 
-async fn look(ctx: &Ctx, reference: Option<Reference>) -> Result<(Viewer, Reference, i64), Error> {
-    let (token, now) = (ctx.token()?, ctx.now);
+/// The page. Who does not hold it yet has seen the ticket now.
+fn shown(ctx: &Ctx, viewer: &Viewer, kept: &Kept) -> Reply {
+    if let Some((ticket_id, until)) = kept.seen.filter(|_| !kept.is_held(ctx)) {
+        ctx.app.uses.ticket_seen(viewer, ticket_id, until);
+    }
+    kept.answer(ctx)
+}
+
+enum Found {
+    Kept(Viewer, Arc<Kept>),
+    Held(HeaderValue),
+    Read(Viewer, Box<Detail>),
+}
+
+async fn find(
+    ctx: &Ctx,
+    reference: Option<Reference>,
+    before: Option<String>,
+) -> Result<Found, Error> {
+    let (token, now, reopens) = (ctx.token()?, ctx.now, ctx.rules().reopen_on_reply);
+    let (pages, site) = (Arc::clone(&ctx.pages), Arc::clone(&ctx.site));
+    let held = ctx.header(IF_NONE_MATCH.as_str()).map(str::to_owned);
     let work = move |tx: &mut Tx<'_>| {
         let viewer = access::viewer(tx, &token, now)?;
-        let reference = reference.clone().ok_or(Error::NotFound)?;
-        let version = tickets::version(tx, &viewer, &reference)?;
-        Ok((viewer, reference, version))
+        let reference = reference.as_ref().ok_or(Error::NotFound)?;
+        let before = before.as_deref();
+        if before.is_none() {
+            let key = Key::new(&viewer, site.edition, View::Ticket(reference.clone()));
+            if let Some(kept) = pages.find(&key) {
+                return Ok(Found::Kept(viewer, kept));
+            }
+        }
+        if let Some(held) = &held {
+            let version = tickets::version(tx, &viewer, reference)?;
+            let tag = Name { reopens, reference, before, version }.tag(&site, &viewer);
+            if tag.as_bytes() == held.as_bytes() {
+                return Ok(Found::Held(tag));
+            }
+        }
+        let ticket = tickets::detail(tx, &viewer, reference, before)?;
+        Ok::<_, Error>(Found::Read(viewer, Box::new(ticket)))
     };
     ctx.app.db.read(work).await
 }
 
-/// What the page is made of: the ticket, who reads it, and the one rule that it tells.
-fn name(
-    ctx: &Ctx,
-    viewer: &Viewer,
-    reference: &Reference,
-    before: Option<&str>,
+/// What the page is made of, beside who reads it: the ticket and the one rule that it tells.
+#[derive(Hash)]
+struct Name<'a> {
+    reopens: bool,
+    reference: &'a Reference,
+    before: Option<&'a str>,
     version: i64,
-) -> HeaderValue {
-    let page = (reference, before, version, ctx.rules().reopen_on_reply);
-    let reader = (viewer.email.as_str(), &viewer.name, viewer.expires_at);
-    tag(ctx, &(page, reader))
+}
+
+impl Name<'_> {
+    fn tag(&self, site: &Site, viewer: &Viewer) -> HeaderValue {
+        tag(site, &(self, viewer.email.as_str(), &viewer.name, viewer.expires_at))
+    }
 }
 
 /// The ticket as a fragment.

@@ -59,8 +59,10 @@ impl TestApp {
             Engine::Postgres => "upper(encode(#, 'hex'))",
         };
         let columns = self.columns(table).await;
-        let parts: Vec<String> = columns
-            .iter()
+        // Drawn by lot whenever a ticket of theirs is touched, and no part of what is known of them.
+        let said =
+            columns.iter().filter(|(name, _)| (table, name.as_str()) != ("customers", "stamp"));
+        let parts: Vec<String> = said
             .map(|(name, bytes)| {
                 let quoted = format!("\"{name}\"");
                 let value = match (bytes, self.db.engine()) {

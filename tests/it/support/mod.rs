@@ -23,7 +23,7 @@ pub mod trace;
 
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -52,6 +52,7 @@ pub struct TestApp(Arc<Inner>);
 struct Inner {
     // In the order in which they must go: connections before their database.
     router: Router,
+    anew: OnceLock<Router>,
     app: Arc<App>,
     _folder: TempDir,
     _database: Option<Postgres>,
@@ -98,7 +99,8 @@ impl TestApp {
     async fn build(config: Config, folder: TempDir, database: Option<Postgres>) -> Self {
         let app = App::start(config, Clock::fixed(START)).await.unwrap();
         let router = web::edge(Arc::clone(&app), Limits::default()).router;
-        Self(Arc::new(Inner { router, app, _folder: folder, _database: database }))
+        let anew = OnceLock::new();
+        Self(Arc::new(Inner { router, anew, app, _folder: folder, _database: database }))
     }
 
     /// A second process on the same database, with its own clock at the same time.
@@ -119,6 +121,12 @@ impl TestApp {
     /// Every URL, as the server has them.
     pub fn router(&self) -> Router {
         self.0.router.clone()
+    }
+
+    /// The same, of a server that keeps no page that it made: what it says is true.
+    pub fn anew(&self) -> Router {
+        let limits = Limits { pages: 0, ..Limits::default() };
+        self.0.anew.get_or_init(|| web::edge(self.shared(), limits).router).clone()
     }
 
     /// Somebody with nothing in their hands.
