@@ -63,22 +63,26 @@ impl Target {
             named.map_err(|error| error.error)?;
         }
         // The name is on disk when the folder is.
-        File::open(&self.folder)?.sync_all()?;
-        Ok(bytes)
+        let named = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        if named.is_err() && !self.replace {
+            // Who is told that it failed finds the name free. There is nothing better to do if this fails too.
+            let _ = fs::remove_file(&self.path);
+        }
+        named.map(|()| bytes)
     }
 
     /// Why the file cannot be written.
     pub(super) fn explain(&self, error: &io::Error) -> CliError {
         match error.kind() {
             io::ErrorKind::AlreadyExists => self.exists(),
-            kind => CliError::Failed(format!("{}: {}", self.path.display(), self.why(kind))),
+            _ => CliError::Failed(format!("{}: {}", self.path.display(), self.why(error))),
         }
     }
 
     /// In words of our own: those of the system name a file that nobody asked for.
-    fn why(&self, kind: io::ErrorKind) -> String {
+    fn why(&self, error: &io::Error) -> String {
         let folder = self.folder.display();
-        match kind {
+        match error.kind() {
             io::ErrorKind::NotFound => {
                 format!("the folder {folder} is not there; make it, or name another")
             }
@@ -86,7 +90,13 @@ impl Target {
             io::ErrorKind::PermissionDenied => format!("this user may not write in {folder}"),
             io::ErrorKind::ReadOnlyFilesystem => format!("{folder} can only be read"),
             io::ErrorKind::StorageFull => format!("there is no room left in {folder}"),
-            kind => format!("it cannot be written: {kind}"),
+            // Without the name that `io::Error` of a library may carry: "Input/output error (os error 5)".
+            kind => match error.raw_os_error() {
+                Some(code) => {
+                    format!("it cannot be written: {}", io::Error::from_raw_os_error(code))
+                }
+                None => format!("it cannot be written: {kind}"),
+            },
         }
     }
 
