@@ -4,24 +4,24 @@
 use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
-use http_body_util::BodyExt as _;
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
@@ -52,6 +52,14 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Bytes of an answer that wait for a slow client.
 const SEND_BYTES: usize = 256 * 1024;
+/// Answers of one HTTP/2 connection that are made before those before them were taken. Whoever reads none
+/// of them makes us hold no more; a proxy of ours, which asks for many people, is not bound by it.
+const UNTAKEN: usize = 8;
+/// Bytes of an answer that are handed on at a time over HTTP/2, which takes a piece whole as soon as the
+/// client takes a byte of it.
+const PIECE: usize = 16 * 1024;
+/// Looks at an HTTP/2 connection, evenly over the time that it may be idle; the last of them ends it.
+const LOOKS: u32 = 12;
 /// How often a silent HTTP/2 client is asked whether it is there, and how long it may take.
 const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
@@ -78,10 +86,10 @@ pub(super) struct Connection {
 impl Connection {
     /// Answers requests until the client, a timer or the word to stop ends it.
     pub(super) async fn serve(self, stream: impl Stream) {
-        let wire = Wire::new(stream, Arc::clone(&self.edge.headers));
+        let wire = Wire::new(stream, Arc::clone(&self.edge.headers), self.edge.limits.unread);
         let activity = Arc::new(Activity::default());
-        let (router, peer, place) = (self.edge.router, self.peer, &self.place);
-        let service = service_fn(|request| answer(router.clone(), request, peer, &activity, place));
+        let way = Way { router: self.edge.router, peer: self.peer, place: self.place, room: None };
+        let service = service_fn(|request| way.answer(request, &activity));
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.edge.limits.head)
@@ -109,8 +117,9 @@ impl Connection {
 
     async fn serve_http2(self, stream: impl Stream) {
         let activity = Arc::new(Activity::default());
-        let (router, peer, place) = (self.edge.router, self.peer, &self.place);
-        let service = service_fn(|request| answer(router.clone(), request, peer, &activity, place));
+        let room = self.place.is_counted().then(|| Arc::new(Semaphore::new(UNTAKEN)));
+        let way = Way { router: self.edge.router, peer: self.peer, place: self.place, room };
+        let service = service_fn(|request| way.answer(request, &activity));
         let mut http = http2::Builder::new(TokioExecutor::new());
         http.timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
@@ -125,7 +134,7 @@ impl Connection {
             .keep_alive_interval(PING)
             .keep_alive_timeout(PONG);
         let connection = http.serve_connection(TokioIo::new(stream), service);
-        let idle = activity.idle(self.edge.limits.head, self.edge.limits.idle);
+        let idle = activity.idle(&way.place, self.edge.limits.head, self.edge.limits.idle);
         drive(connection, &activity, idle, self.closed).await;
     }
 }
@@ -146,7 +155,7 @@ async fn encrypt(
     Err(io::ErrorKind::InvalidData.into())
 }
 
-/// Lets a connection live until it ends, is idle or the word to stop comes, and then as long as a
+/// Lets a connection live until it ends, is idle or the word to stop comes, and after that as long as a
 /// request runs on it.
 async fn drive(
     connection: impl GracefulConnection,
@@ -156,15 +165,15 @@ async fn drive(
 ) {
     let mut connection = pin!(connection);
     // A connection that breaks is the client's affair.
-    tokio::select! {
+    let is_over = tokio::select! {
         _ = connection.as_mut() => return,
         () = activity.misused.notified() => return,
-        _ = closed.wait_for(|closed| *closed) => {}
-        () = idle => {}
-    }
+        _ = closed.wait_for(|closed| *closed) => false,
+        () = idle => true,
+    };
     connection.as_mut().graceful_shutdown();
     while timeout(GRACE, connection.as_mut()).await.is_err() {
-        if activity.running.load(Ordering::Relaxed) == 0 {
+        if is_over || activity.running.load(Ordering::Relaxed) == 0 {
             return;
         }
     }
@@ -173,8 +182,13 @@ async fn drive(
 /// What goes on on a connection.
 #[derive(Debug, Default)]
 struct Activity {
+    /// Requests whose answer was not taken whole.
     running: AtomicUsize,
+    /// Requests that an answer is being made for.
+    worked: AtomicUsize,
     begun: AtomicUsize,
+    /// Pieces of answers that were taken.
+    taken: AtomicUsize,
     /// Requests that the client took back before there was an answer.
     abandoned: AtomicUsize,
     /// Told when that were too many.
@@ -182,18 +196,25 @@ struct Activity {
 }
 
 impl Activity {
-    /// Resolves when no request has begun within `head`, or none ran for `idle` after one had.
-    async fn idle(&self, head: Duration, idle: Duration) {
+    /// Resolves when no request has begun within `head`, or nothing was asked, worked on or taken for
+    /// `idle`. A stream of events says something rarely, and ends by itself.
+    async fn idle(&self, place: &Place, head: Duration, idle: Duration) {
         sleep(head).await;
-        let mut begun = 0;
-        loop {
-            let now = self.begun.load(Ordering::Relaxed);
-            if now == begun && self.running.load(Ordering::Relaxed) == 0 {
-                return;
-            }
-            begun = now;
-            sleep(idle).await;
+        if self.moved() == (0, 0) {
+            return;
         }
+        let (mut seen, mut quiet) = ((0, 0), 0);
+        while quiet < LOOKS - 1 {
+            sleep(idle / LOOKS).await;
+            let moved = self.moved();
+            let works = self.worked.load(Ordering::Relaxed) > 0 || place.has_streams();
+            quiet = if moved == seen && !works { quiet + 1 } else { 0 };
+            seen = moved;
+        }
+    }
+
+    fn moved(&self) -> (usize, usize) {
+        (self.begun.load(Ordering::Relaxed), self.taken.load(Ordering::Relaxed))
     }
 
     fn abandon(&self) {
@@ -226,47 +247,133 @@ pub(super) async fn refuse_over_tls(
 /// Counts a request from its head to the last byte of its answer's body.
 struct Running {
     activity: Arc<Activity>,
-    answered: bool,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    Worked,
+    Answered,
 }
 
 impl Running {
     fn new(activity: &Arc<Activity>) -> Self {
         activity.begun.fetch_add(1, Ordering::Relaxed);
         activity.running.fetch_add(1, Ordering::Relaxed);
-        Self { activity: Arc::clone(activity), answered: false }
+        Self { activity: Arc::clone(activity), stage: Stage::Waiting }
+    }
+
+    fn work(&mut self) {
+        self.activity.worked.fetch_add(1, Ordering::Relaxed);
+        self.stage = Stage::Worked;
+    }
+
+    fn answered(&mut self) {
+        self.activity.worked.fetch_sub(1, Ordering::Relaxed);
+        self.stage = Stage::Answered;
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.activity.running.fetch_sub(1, Ordering::Relaxed);
-        if !self.answered {
+        if self.stage == Stage::Worked {
+            self.activity.worked.fetch_sub(1, Ordering::Relaxed);
+        }
+        if self.stage != Stage::Answered {
             self.activity.abandon();
         }
     }
 }
 
-fn answer(
+/// The way of requests to their answers.
+struct Way {
     router: Router,
-    request: Request<Incoming>,
     peer: Peer,
-    activity: &Arc<Activity>,
-    place: &Arc<Place>,
-) -> impl Future<Output = Result<Response, Infallible>> + use<> {
-    let mut running = Running::new(activity);
-    let place = Arc::clone(place);
-    async move {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer);
-        let response = router.oneshot(request).await?;
-        running.answered = true;
-        let lent: Option<Lent> = response.extensions().get::<Streaming>().map(|_| place.lend());
-        Ok(response.map(|body| {
-            // Of all adaptors this one keeps the size, and so Content-Length.
-            Body::new(body.map_err(move |error| {
-                let _held_until_sent = (&running, &lent);
-                error
+    place: Arc<Place>,
+    /// For answers that were not taken yet, if they are counted: over HTTP/1.1 there is one at a time.
+    room: Option<Arc<Semaphore>>,
+}
+
+impl Way {
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        activity: &Arc<Activity>,
+    ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
+        let mut running = Running::new(activity);
+        let (router, peer, place) = (self.router.clone(), self.peer, Arc::clone(&self.place));
+        let room = self.room.clone();
+        async move {
+            let piece = if room.is_some() { PIECE } else { usize::MAX };
+            let mut room = match room {
+                // It is never closed.
+                Some(room) => room.acquire_owned().await.ok(),
+                None => None,
+            };
+            running.work();
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            let response = router.oneshot(request).await?;
+            running.answered();
+            let lent: Option<Lent> = response.extensions().get::<Streaming>().map(|_| place.lend());
+            if lent.is_some() {
+                // A stream of events is never taken whole, and hardly anything of it waits.
+                room = None;
+            }
+            Ok(response.map(|body| {
+                let rest = Bytes::new();
+                Body::new(Outgoing { body, rest, piece, running, _lent: lent, _room: room })
             }))
-        }))
+        }
+    }
+}
+
+/// An answer's body on its way to the client, with what is held until the last of it was taken.
+struct Outgoing {
+    body: Body,
+    /// What the body gave and was not handed on yet.
+    rest: Bytes,
+    piece: usize,
+    running: Running,
+    _lent: Option<Lent>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl hyper::body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(bytes) => self.rest = bytes,
+                    Err(frame) => return Poll::Ready(Some(Ok(frame))),
+                },
+                ended => return Poll::Ready(ended),
+            }
+        }
+        self.running.activity.taken.fetch_add(1, Ordering::Relaxed);
+        let piece = self.rest.len().min(self.piece);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(piece)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    /// As the body says, so that there is a Content-Length.
+    fn size_hint(&self) -> SizeHint {
+        let (mut hint, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        if let Some(most) = hint.upper() {
+            hint.set_upper(most + rest);
+        }
+        hint.set_lower(hint.lower() + rest);
+        hint
     }
 }

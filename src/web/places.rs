@@ -87,6 +87,16 @@ impl Places {
 }
 
 impl Place {
+    /// Whether it counts for a network: a connection of a proxy of ours does not.
+    pub(super) fn is_counted(&self) -> bool {
+        self.network.is_some()
+    }
+
+    /// Whether the connection carries a stream of events.
+    pub(super) fn has_streams(&self) -> bool {
+        *self.streams() > 0
+    }
+
     /// Lends the place for as long as the answer lives: a stream of events.
     pub(super) fn lend(self: &Arc<Self>) -> Lent {
         let mut streams = self.streams();

@@ -32,10 +32,13 @@ use crate::tls::Tls;
 pub struct Limits {
     /// For a request's head to arrive whole, and for a kept-alive connection to stay idle.
     pub head: Duration,
-    /// For an HTTP/2 connection without a request to stay open; kept-alive HTTP/1.1 has `head`.
+    /// For an HTTP/2 connection to stay open on which nothing is asked, worked on or taken; kept-alive
+    /// HTTP/1.1 has `head`.
     pub idle: Duration,
     /// For its body to arrive whole.
     pub body: Duration,
+    /// For a client to take something of what is being sent to it over HTTP/1.1; over HTTP/2 it has `idle`.
+    pub unread: Duration,
     /// For its answer.
     pub answer: Duration,
     /// For what runs to finish after the word to stop.
@@ -65,7 +68,8 @@ impl Default for Limits {
             // A little less than 10 s, so that it is over within 10 s as seen from outside.
             head: Duration::from_millis(9_500),
             idle: Duration::from_secs(60),
-            body: Duration::from_secs(30),
+            body: Duration::from_millis(29_500),
+            unread: Duration::from_secs(30),
             answer: Duration::from_secs(30),
             drain: Duration::from_millis(7_500),
             connections: 10_000,

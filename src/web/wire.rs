@@ -3,13 +3,16 @@
 //! A request whose head cannot be read never reaches the router: hyper answers it with a bare
 //! status and closes. Those answers have no headers of ours, so they are told by that, and replaced.
 
+use std::future::Future as _;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use super::problem::Problem;
 use crate::ids;
@@ -55,19 +58,41 @@ fn bare(written: &[u8]) -> Option<Problem> {
     })
 }
 
-/// A stream on which hyper's own answers become ours.
+/// A stream on which hyper's own answers become ours, and that ends when nobody reads what is sent.
 #[derive(Debug)]
 pub struct Wire<S> {
     stream: S,
     headers: std::sync::Arc<[(HeaderName, HeaderValue)]>,
     /// What is being written in place of hyper's answer, and how long that one was.
     instead: Option<(Bytes, usize)>,
+    /// How long something that is being sent may wait, and until when it does.
+    patience: Duration,
+    waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Wire<S> {
-    /// A wire that dresses hyper's answers with `headers`.
-    pub fn new(stream: S, headers: std::sync::Arc<[(HeaderName, HeaderValue)]>) -> Self {
-        Self { stream, headers, instead: None }
+    /// A wire that dresses hyper's answers with `headers` and waits for a reader for `patience`.
+    pub fn new(
+        stream: S,
+        headers: std::sync::Arc<[(HeaderName, HeaderValue)]>,
+        patience: Duration,
+    ) -> Self {
+        Self { stream, headers, instead: None, patience, waiting: None }
+    }
+
+    /// What came of sending; an error once nothing could be sent for too long.
+    fn in_time<T>(
+        &mut self,
+        sent: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if sent.is_ready() {
+            self.waiting = None;
+            return sent;
+        }
+        let patience = self.patience;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
+        waiting.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -108,13 +133,17 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     ) -> Poll<io::Result<usize>> {
         if self.instead.is_none() {
             match bare(bytes) {
-                None => return Pin::new(&mut self.stream).poll_write(context, bytes),
+                None => {
+                    let sent = Pin::new(&mut self.stream).poll_write(context, bytes);
+                    return self.in_time(sent, context);
+                }
                 Some(problem) => {
                     self.instead = Some((answer(&problem, &self.headers), bytes.len()));
                 }
             }
         }
-        self.write_instead(context)
+        let sent = self.write_instead(context);
+        self.in_time(sent, context)
     }
 
     fn poll_write_vectored(
@@ -124,7 +153,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     ) -> Poll<io::Result<usize>> {
         match slices {
             [one] => self.poll_write(context, one),
-            several => Pin::new(&mut self.stream).poll_write_vectored(context, several),
+            several => {
+                let sent = Pin::new(&mut self.stream).poll_write_vectored(context, several);
+                self.in_time(sent, context)
+            }
         }
     }
 
@@ -133,11 +165,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let sent = Pin::new(&mut self.stream).poll_flush(context);
+        self.in_time(sent, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let ended = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.in_time(ended, context)
     }
 }
 

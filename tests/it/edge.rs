@@ -240,6 +240,25 @@ async fn a_slow_body_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn whoever_reads_nothing_of_the_answers_is_let_go() {
+    const ASKED: usize = 100;
+    let limits = Limits { unread: SHORT, ..limits() };
+    let server = Server::start(limits, "http://localhost:8080").await;
+    let one = server.get("/api/docs").await.len();
+    let mut stream = server.connect().await;
+    let ask = "GET /api/docs HTTP/1.1\r\nhost: x\r\n\r\n".repeat(ASKED);
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    sleep(2 * SHORT).await;
+    // More than what was on its way already is not sent to one who comes back too late.
+    let (mut read, mut buffer) = (0, vec![0; 64 * 1024]);
+    let rest = async {
+        while let Ok(1..) = stream.read(&mut buffer).await.inspect(|bytes| read += bytes) {}
+    };
+    timeout(SLACK, rest).await.expect("an end");
+    assert!(read < ASKED * one / 2, "{read} bytes of {ASKED} times {one}");
+}
+
+#[tokio::test]
 async fn a_body_over_32_kib_is_refused_whole() {
     let server = Server::usual().await;
     let body = |size: usize| format!("{{\"body\":\"{}\"}}", "x".repeat(size - 11));

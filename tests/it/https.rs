@@ -191,6 +191,42 @@ async fn an_http2_connection_without_requests_is_let_go() {
     timeout(3 * SHORT + SLACK, driver).await.expect("an end after requests").unwrap().unwrap();
 }
 
+/// A client that takes nothing of any answer until it says so, from a network that is counted.
+async fn taking_nothing(
+    server: &Server,
+    authority: &Authority,
+) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
+    let stream = authority.connect(server.address.port(), &["h2"]).await.unwrap();
+    let built = h2::client::Builder::new().initial_window_size(0).handshake(stream).await.unwrap();
+    (built.0, tokio::spawn(built.1))
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_are_few_and_their_connection_is_let_go() {
+    const ASKED: usize = 20;
+    let authority = Authority::new();
+    authority.put(&authority.issue("localhost", FAR));
+    let tls = Tls::open(&config(&authority), Clock::System).unwrap();
+    let server = Server::start_with(Limits { idle: 2 * SHORT, ..limits() }, URL, |edge| {
+        edge.tls = tls;
+        edge.uncounted = [].into();
+    });
+    let server = server.await;
+    let (client, driver) = taking_nothing(&server, &authority).await;
+    let mut answers = Vec::new();
+    for _ in 0..ASKED {
+        let mut client = client.clone().ready().await.unwrap();
+        let asked = request("GET", "/api/docs").body(()).unwrap();
+        answers.push(tokio::spawn(client.send_request(asked, true).unwrap().0));
+    }
+    timeout(3 * SHORT + SLACK, driver).await.expect("an end").unwrap().ok();
+    let mut begun = 0;
+    for answer in answers {
+        begun += usize::from(answer.await.unwrap().is_ok());
+    }
+    assert_eq!(begun, 8, "answers that were made");
+}
+
 #[tokio::test]
 async fn bodies_and_headers_have_their_limits_over_http2() {
     let authority = Authority::new();
