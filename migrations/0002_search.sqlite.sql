@@ -15,3 +15,5 @@ CREATE TRIGGER ticket_words_changed AFTER UPDATE OF words ON ticket_words BEGIN
   INSERT INTO ticket_search (ticket_search, rowid, words) VALUES ('delete', old.ticket_id, old.words);
   INSERT INTO ticket_search (rowid, words) VALUES (new.ticket_id, new.words);
 END;
+-- The words that are there already.
+INSERT INTO ticket_search (ticket_search) VALUES ('rebuild');

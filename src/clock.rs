@@ -136,13 +136,18 @@ impl Clock {
 ///
 /// It bounds how long work may take. It has nothing to do with dates, so a fixed [`Clock`]
 /// does not hold it up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
 impl Deadline {
     /// `time` from now.
     pub fn after(time: Duration) -> Self {
         Self(Instant::now() + time)
+    }
+
+    /// How long until then; nothing once it is too late.
+    pub fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
     }
 
     /// True once it is too late.

@@ -82,7 +82,7 @@ async fn make(db: &Db, target: &Target, now: Millis) -> Result<(Vec<Copied>, u64
         CliError::Failed(error.to_string().replace(&made, &asked))
     };
     write(db, &unfinished, now).await.map_err(own_name)?;
-    let tables = while_waiting("checking the backup", backup::verify(&unfinished)).await;
+    let tables = while_waiting("checking the backup", backup::verify_made(&unfinished)).await;
     let tables = tables.map_err(|error| {
         CliError::Failed(format!("the backup that was written is not good, and is gone: {error}"))
     })?;

@@ -15,6 +15,7 @@ use super::CliError;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Flags, systemd};
+use crate::db::Db;
 use crate::jobs::{self, Jobs};
 pub(super) use house::House;
 
@@ -43,7 +44,21 @@ pub async fn run(_args: Args, config: Config) -> Result<(), CliError> {
     let house = House::open(&config).await?;
     let stop = stop_signal()?;
     let app = App::start(config, Clock::System).await?;
+    warn_of_settings(&app.db).await;
     answer(app, house, stop).await
+}
+
+/// Names settings of the database server by which what was acknowledged can be lost.
+async fn warn_of_settings(db: &Db) {
+    let facts = match db.inspect().await {
+        Ok(facts) => facts,
+        Err(error) => return tracing::warn!(%error, "cannot look at the database's settings"),
+    };
+    for fact in facts {
+        if let Some(mend) = fact.mend {
+            tracing::warn!(mend, "the database is not safe: {}", fact.found);
+        }
+    }
 }
 
 /// Answers in `house`, with the jobs beside it, until `stop`; then finishes what was begun.

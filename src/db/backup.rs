@@ -98,10 +98,26 @@ fn mark(file: &Path) -> Result<(), DbError> {
 /// [`BackupError`] for whatever is not a good backup that this program can restore.
 pub async fn verify(file: &Path) -> Result<Vec<Copied>, BackupError> {
     let file = file.to_owned();
-    blocking(move || verify_here(&file)).await
+    blocking(move || {
+        let backup = open_whole(&file)?;
+        check_migrations(&backup)?;
+        count(&backup)
+    })
+    .await
 }
 
-fn verify_here(file: &Path) -> Result<Vec<Copied>, BackupError> {
+/// As [`verify`], for a backup that was just made. The database may be newer than this program, which
+/// works on it all the same, and its backup is as good.
+///
+/// # Errors
+/// [`BackupError`] for whatever is not a good backup.
+pub async fn verify_made(file: &Path) -> Result<Vec<Copied>, BackupError> {
+    let file = file.to_owned();
+    blocking(move || count(&open_whole(&file)?)).await
+}
+
+/// Opens a backup of which every page and row is as it should be.
+fn open_whole(file: &Path) -> Result<Connection, BackupError> {
     check_header(file)?;
     let connection = open_unchanging(file)?;
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
@@ -122,8 +138,7 @@ fn verify_here(file: &Path) -> Result<Vec<Copied>, BackupError> {
             return Err(BackupError::Damaged(format!("{strays} rows refer to rows not there")));
         }
     }
-    check_migrations(&connection)?;
-    count(&connection).map_err(|error| damaged(&error))
+    Ok(connection)
 }
 
 fn check_header(file: &Path) -> Result<(), BackupError> {
@@ -172,7 +187,11 @@ fn check_migrations(connection: &Connection) -> Result<(), BackupError> {
 }
 
 /// Every table but the list of migrations, SQLite's own, and the full-text index.
-fn count(connection: &Connection) -> rusqlite::Result<Vec<Copied>> {
+fn count(connection: &Connection) -> Result<Vec<Copied>, BackupError> {
+    count_rows(connection).map_err(|error| damaged(&error))
+}
+
+fn count_rows(connection: &Connection) -> rusqlite::Result<Vec<Copied>> {
     let names = "SELECT s.name FROM sqlite_schema s JOIN pragma_table_list(s.name) l \
          WHERE s.type = 'table' AND s.name <> 'migrations' AND l.schema = 'main' AND l.type = 'table' \
          AND s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY s.rowid";

@@ -22,6 +22,27 @@ impl Db {
             Engine::Postgres => self.read(of_postgres).await,
         }
     }
+
+    /// Answers if the database takes writes, without writing.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn check_writable(&self) -> Result<(), DbError> {
+        match self.engine() {
+            // Looked at when it was opened; what changes since shows with the next write.
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => self.read(refuse_standby).await,
+        }
+    }
+}
+
+/// A standby answers reads, so that it could be taken for the server that it copies.
+fn refuse_standby(tx: &mut Tx<'_>) -> Result<(), DbError> {
+    if tx.one("SELECT pg_is_in_recovery()", &[])? {
+        let text = "PostgreSQL is a standby that takes no writes (yet)";
+        return Err(DbError::Unavailable(text.to_owned()));
+    }
+    Ok(())
 }
 
 /// Journal, syncing and foreign keys were set and read back when the database was opened.
@@ -62,10 +83,8 @@ fn of_postgres(tx: &mut Tx<'_>) -> Result<Vec<Fact>, DbError> {
         let mend = (value != wanted).then_some(mend);
         facts.push(Fact { found: format!("{name} is {value}"), mend });
     }
+    // Never off: a session of ours sees to that.
     let value = setting(tx, "synchronous_commit")?;
-    let mend = (value == "off").then_some(
-        "set synchronous_commit = on: with off, what was acknowledged can be lost in a crash",
-    );
-    facts.push(Fact { found: format!("synchronous_commit is {value}"), mend });
+    facts.push(Fact { found: format!("synchronous_commit is {value} for Doorkey"), mend: None });
     Ok(facts)
 }

@@ -198,4 +198,19 @@ mod tests {
         let listed: Vec<&str> = ALL.iter().map(|migration| migration.name).collect();
         assert_eq!(listed, files());
     }
+
+    #[test]
+    fn words_that_were_there_before_the_index_are_found() {
+        let connection = rusqlite::Connection::open_in_memory().expect("opened");
+        let run = |sql: &str| connection.execute_batch(sql).expect(sql);
+        // The words of a ticket do without the ticket here.
+        run("PRAGMA foreign_keys = 0");
+        let mut migrations = in_words_of_sqlite();
+        run(&migrations.next().expect("the first"));
+        run("INSERT INTO ticket_words (ticket_id, words) VALUES (7, 'alarm beeps')");
+        migrations.for_each(|migration| run(&migration));
+        let sql = "SELECT rowid FROM ticket_search WHERE ticket_search MATCH 'beeps'";
+        let found: i64 = connection.query_row(sql, [], |row| row.get(0)).expect("found");
+        assert_eq!(found, 7);
+    }
 }

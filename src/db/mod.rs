@@ -52,6 +52,10 @@ use crate::metrics::{self, Transaction};
 /// How often a closure is run when the ids it draws are taken.
 const RUNS: u32 = 3;
 
+/// A log of SQLite that is larger is one that a reader keeps from being emptied, or that a long
+/// transaction has filled.
+pub const MUCH_LOG: u64 = 256 << 20;
+
 /// Where the database is and how much of it may be used.
 #[derive(Clone)]
 pub struct DatabaseSettings {
@@ -275,6 +279,15 @@ impl Db {
         match &self.0 {
             Kind::Sqlite(sqlite) => sqlite.is_in_place(),
             Kind::Postgres(_) => true,
+        }
+    }
+
+    /// The size of SQLite's log (`-wal`) in bytes; 0 on PostgreSQL, which looks after its own. It can
+    /// only be emptied when nobody reads an old moment of the database.
+    pub fn log_bytes(&self) -> u64 {
+        match &self.0 {
+            Kind::Sqlite(sqlite) => sqlite.log_bytes(),
+            Kind::Postgres(_) => 0,
         }
     }
 

@@ -64,8 +64,24 @@ impl Postgres {
             writes: AtomicU64::new(0),
             commits: AtomicU64::new(0),
         };
+        postgres.check_sessions()?;
         postgres.transact(&postgres.begin_read, &mut check)?;
         Ok(postgres)
+    }
+
+    /// Refuses a pooler that lends a session of the server to one transaction after another:
+    /// statements that were prepared in it are then missing, or are those of another process.
+    fn check_sessions(&self) -> Result<(), DbError> {
+        let (mut one, mut two) = (self.session()?, self.session()?);
+        let first = [one.server_process()?, two.server_process()?];
+        let then = [one.server_process()?, two.server_process()?];
+        self.give_back(one);
+        if are_two_sessions(&first, &then) {
+            return Ok(());
+        }
+        let text = "a pooler in transaction mode stands between Doorkey and PostgreSQL; have it pool \
+                    sessions (PgBouncer: pool_mode = session), or name the server itself";
+        Err(DbError::Unavailable(text.to_owned()))
     }
 
     pub(super) async fn read<T, E, F>(self: Arc<Self>, mut work: F) -> Result<T, E>
@@ -226,6 +242,11 @@ fn begin_write(wait: Duration) -> String {
     )
 }
 
+/// Whether two connections, asked in turn which process of the server they have, have each their own.
+fn are_two_sessions(first: &[Option<String>; 2], then: &[Option<String>; 2]) -> bool {
+    first == then && first[0] != first[1]
+}
+
 /// Refuses a server that is too old or stores another encoding; warns where text would be
 /// sorted by a language's rules, since pages would then be ordered unlike on SQLite.
 fn check(tx: &mut Tx<'_>) -> Result<(), DbError> {
@@ -274,5 +295,19 @@ impl Patience {
     fn pause(&self) -> Duration {
         let longest = LONGEST_PAUSE.min(2_u64.saturating_pow(self.conflicts));
         ids::jitter(Duration::from_millis(longest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_that_a_pooler_lends_are_told_from_own_ones() {
+        let asked = |one: &str, two: &str| [Some(one.to_owned()), Some(two.to_owned())];
+        assert!(are_two_sessions(&asked("7", "8"), &asked("7", "8")));
+        assert!(!are_two_sessions(&asked("7", "7"), &asked("7", "7")), "one for both");
+        assert!(!are_two_sessions(&asked("7", "8"), &asked("8", "7")), "another each time");
+        assert!(!are_two_sessions(&[None, None], &[None, None]), "no answer");
     }
 }

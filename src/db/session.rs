@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::io;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::error::SqlState;
@@ -19,6 +22,14 @@ use super::{DbError, FromRow, Tx, Value};
 /// Prepared statements kept per session. The program has fewer; past it the cache starts anew.
 const STATEMENTS: usize = 1024;
 
+/// An acknowledged write is on disk, even where the server's settings leave that to chance. Other
+/// values, which may wait for standbys, too, stay as they are.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false)
+     WHERE current_setting('synchronous_commit') = 'off'";
+
+/// Connecting takes milliseconds.
+const LONG: Duration = Duration::from_secs(5);
+
 /// A session and the statements it has prepared.
 pub(super) struct Session {
     client: Client,
@@ -31,13 +42,31 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn connect(config: &Config, tls: MakeRustlsConnect) -> Result<Self, DbError> {
-        let client = config.connect(tls).map_err(|error| DbError::Unavailable(describe(&error)))?;
+        let connecting = || {
+            let mut client = config.connect(tls)?;
+            client.batch_execute(DURABLE)?;
+            Ok(client)
+        };
+        let client = telling_if_long(LONG, warn_of_waiting, connecting)
+            .map_err(|error: postgres::Error| DbError::Unavailable(describe(&error)))?;
         Ok(Self { client, statements: HashMap::new(), broken: false, slow: Vec::new() })
     }
 
     /// False if it must not be used again.
     pub(super) fn is_usable(&self) -> bool {
         !self.broken && !self.client.is_closed()
+    }
+
+    /// The server's process behind this session.
+    pub(super) fn server_process(&mut self) -> Result<Option<String>, DbError> {
+        // Nothing is prepared for it: what answers may be a pooler.
+        let sql = "SELECT pg_backend_pid()";
+        let messages = self.client.simple_query(sql);
+        let messages = messages.map_err(|error| self.failure(&error, sql).error)?;
+        Ok(messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        }))
     }
 
     /// Runs `work` once between `begin` and a commit, or a rollback if it fails.
@@ -58,7 +87,7 @@ impl Session {
         begin: &str,
         work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Attempt<T, E> {
-        if let Err(failure) = self.batch(begin) {
+        if let Err(failure) = self.begin(begin) {
             self.broken = true;
             return failed(failure);
         }
@@ -74,6 +103,16 @@ impl Session {
                 failed(in_commit(failure))
             }
         }
+    }
+
+    /// Begins a transaction. A server that does not let it write is a standby: as good as lost, until
+    /// it is promoted or the address leads to another.
+    fn begin(&mut self, sql: &str) -> Result<(), Failure> {
+        let begun = self.client.batch_execute(sql);
+        begun.map_err(|error| match error.code().map(SqlState::code) {
+            Some("0A000" | "25006") => lost(&error),
+            _ => self.failure(&error, sql),
+        })
     }
 
     /// How PostgreSQL goes about a statement, whatever its parameters are.
@@ -176,6 +215,32 @@ impl Session {
     }
 }
 
+/// Does `work`, and calls `tell` if that takes longer than `time`.
+fn telling_if_long<T>(
+    time: Duration,
+    tell: impl FnOnce() + Send + 'static,
+    work: impl FnOnce() -> T,
+) -> T {
+    let (done, waiting) = mpsc::channel::<()>();
+    let watch = move || {
+        if waiting.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tell();
+        }
+    };
+    // Without a thread to spare nothing is told.
+    let _ = thread::Builder::new().name("doorkey-connect".to_owned()).spawn(watch);
+    let result = work();
+    drop(done);
+    result
+}
+
+fn warn_of_waiting() {
+    tracing::warn!(
+        "the database server has taken the connection and does not let us in; a pooler before it may \
+         have no place free. Doorkey waits"
+    );
+}
+
 fn copy_in(
     client: &mut Client,
     sql: &str,
@@ -211,8 +276,9 @@ fn told_by_server(error: &postgres::Error, sql: &str) -> Failure {
     match code.code() {
         "23505" => unique(told),
         "40001" | "40P01" => again(Again::Conflict),
-        // A prepared statement that another schema made useless, or that a pooler lost.
-        "26000" => again(Again::Reprepare),
+        // A prepared statement that another schema made useless, that a pooler lost, or whose name it
+        // gave to another process.
+        "26000" | "42P05" => again(Again::Reprepare),
         "0A000" if told.routine() == Some("RevalidateCachedQuery") => again(Again::Reprepare),
         // Cancelled by statement_timeout; lock_timeout.
         "57014" | "55P03" => DbError::Busy.into(),
@@ -313,4 +379,23 @@ pub(super) fn column(row: &postgres::Row, index: usize) -> Result<Value<'_>, DbE
         _ => row.try_get::<_, Option<&str>>(index).map(Value::from),
     };
     value.map_err(|error| DbError::Bug(format!("column {index}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_long_is_told_while_it_lasts_and_nothing_else() {
+        let (told, hear) = mpsc::channel();
+        let tell = move || told.send(()).expect("a listener");
+        let time = Duration::from_millis(20);
+        let heard = telling_if_long(time, tell, || hear.recv_timeout(Duration::from_secs(10)));
+        assert_eq!(heard, Ok(()));
+        let (told, hear) = mpsc::channel::<()>();
+        let tell = move || told.send(()).expect("a listener");
+        assert_eq!(telling_if_long(Duration::from_secs(10), tell, || 7), 7);
+        let end = hear.recv_timeout(Duration::from_secs(5));
+        assert_eq!(end, Err(mpsc::RecvTimeoutError::Disconnected), "it ended without a word");
+    }
 }

@@ -105,6 +105,13 @@ impl Sqlite {
         identity(&self.path).is_ok_and(|file| file == self.file)
     }
 
+    /// The size of the log beside the file.
+    pub(super) fn log_bytes(&self) -> u64 {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        std::fs::metadata(log).map_or(0, |found| found.len())
+    }
+
     /// Runs a read that visits few rows, here and now.
     pub(super) fn read<T, E: From<DbError>>(
         &self,

@@ -509,6 +509,76 @@ mod on_sqlite {
         assert_eq!(db.write(|tx| add(tx, 1, "a")).await, Ok(()));
     }
 
+    /// A database whose writes wait a second, and somebody who holds its lock.
+    async fn locked() -> (Fresh, rusqlite::Connection) {
+        let mut fresh = sqlite().await;
+        fresh.settings.wait = Duration::from_secs(1);
+        fresh.db = Db::open(&fresh.settings).await.expect("opened");
+        let other = lock(&fresh.settings);
+        (fresh, other)
+    }
+
+    /// Begins to add a thing, and answers with how it went and how long it took.
+    fn adding(db: &Db, id: i64) -> tokio::task::JoinHandle<(Result<(), DbError>, Duration)> {
+        let db = db.clone();
+        tokio::spawn(async move {
+            let begun = Instant::now();
+            let added = db.write(move |tx| add(tx, id, &id.to_string())).await;
+            (added, begun.elapsed())
+        })
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn waits_for_another_process_do_not_add_up() {
+        let (Fresh { db, _folder, .. }, other) = locked().await;
+        let first = adding(&db, 1);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let behind = [adding(&db, 2), adding(&db, 3)];
+        assert_eq!(first.await.expect("run").0, Err(DbError::Busy));
+        for write in behind {
+            let (answer, took) = write.await.expect("run");
+            assert_eq!(answer, Err(DbError::Busy));
+            assert!(took >= Duration::from_millis(990), "it has its whole time: {took:?}");
+            assert!(took < Duration::from_millis(1600), "it waited for others, too: {took:?}");
+        }
+        drop(other);
+        assert_eq!(adding(&db, 4).await.expect("run").0, Ok(()));
+        assert_eq!(names(&db).await, ["4"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_came_later_is_not_refused_with_the_first_of_a_group() {
+        let (Fresh { db, _folder, .. }, other) = locked().await;
+        let alone = adding(&db, 1);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let early = adding(&db, 2);
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        // It finds itself in one group with the one before, whose time is over first.
+        let late = adding(&db, 3);
+        assert_eq!(alone.await.expect("run").0, Err(DbError::Busy));
+        assert_eq!(early.await.expect("run").0, Err(DbError::Busy));
+        drop(other);
+        assert_eq!(late.await.expect("run").0, Ok(()));
+        assert_eq!(names(&db).await, ["3"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_write_whose_time_is_over_is_done_if_nobody_holds_the_lock() {
+        let Fresh { db, settings, _folder } = sqlite().await;
+        let long = settings.wait + Duration::from_millis(200);
+        let holding = db.clone();
+        let holder = tokio::spawn(async move {
+            let hold = move |tx: &mut Tx<'_>| {
+                std::thread::sleep(long);
+                add(tx, 1, "1")
+            };
+            holding.write(hold).await
+        });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(adding(&db, 2).await.expect("run").0, Ok(()));
+        assert_eq!(holder.await.expect("run"), Ok(()));
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn a_full_disk_is_told_and_outlived() {
         let Fresh { db, _folder, .. } = sqlite().await;
@@ -673,6 +743,56 @@ mod on_postgres {
         assert_eq!(db.read(look).await, Ok(vec![1]));
         db.write(|tx| tx.batch("ALTER TABLE things ADD COLUMN more TEXT")).await.expect("changed");
         assert_eq!(db.read(look).await, Ok(vec![1]));
+    }
+
+    /// The address with further options of the server.
+    fn with(settings: &DatabaseSettings, options: &str) -> DatabaseSettings {
+        DatabaseSettings::new(format!("{}{options}", settings.url))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_that_does_not_let_it_write_is_unavailable_and_no_mistake() {
+        let Some(Fresh { settings, .. }) = postgres().await else { return };
+        // As a standby refuses `READ WRITE`, and as other servers may.
+        for code in ["0A000", "25006"] {
+            let url = settings.url.clone();
+            let refused = tokio::task::spawn_blocking(move || {
+                let (config, tls) = tls::read_url(&url).expect("an address");
+                let mut session = session::Session::connect(&config, tls).expect("a session");
+                let begin = format!(
+                    "BEGIN; DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$"
+                );
+                let attempt = session.transact(&begin, &mut |tx: &mut Tx<'_>| add(tx, 1, "a"));
+                (attempt.result, attempt.again, session.is_usable())
+            });
+            let (result, again, usable) = refused.await.expect("run");
+            assert!(matches!(result, Err(DbError::Unavailable(_))), "{result:?}");
+            assert_eq!((again, usable), (Some(error::Again::Reconnect), false));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_standby_answers_and_is_not_ready() {
+        let Some(Fresh { db, settings, .. }) = postgres().await else { return };
+        assert_eq!(db.check_writable().await, Ok(()));
+        let standby =
+            "CREATE FUNCTION pg_is_in_recovery () RETURNS boolean LANGUAGE sql RETURN true";
+        db.write(|tx| tx.batch(standby)).await.expect("said to be one");
+        let db = Db::open(&with(&settings, "%2Cpg_catalog")).await.expect("opened");
+        assert_eq!(db.ping().await, Ok(()));
+        let refused = db.check_writable().await;
+        assert!(matches!(refused, Err(DbError::Unavailable(_))), "{refused:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn commits_are_on_disk_even_if_the_server_would_not_wait_for_that() {
+        let Some(Fresh { settings, .. }) = postgres().await else { return };
+        for (set, found) in [("off", "on"), ("remote_write", "remote_write"), ("on", "on")] {
+            let options = format!("%20-csynchronous_commit%3D{set}");
+            let db = Db::open(&with(&settings, &options)).await.expect("opened");
+            let sql = "SELECT current_setting('synchronous_commit')";
+            assert_eq!(db.write(|tx| tx.one::<String>(sql, &[])).await.as_deref(), Ok(found));
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

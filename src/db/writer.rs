@@ -4,6 +4,9 @@
 //! closures that wait are run in one transaction, each in a savepoint of its own (one that waits
 //! alone needs none), and answered
 //! after the one commit: an answer still means *on disk*, and many writers share the wait.
+//!
+//! Another process may hold the lock. How long a closure waits for it counts from when it was
+//! queued, so that waits behind others do not add up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,9 +16,11 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::clock::Deadline;
+
 use super::error::Again;
 use super::fill::Alone;
-use super::sqlite::execute;
+use super::sqlite::{execute, failure};
 use super::tx::{Link, attempt};
 use super::{DbError, RUNS, Stats, Tx};
 
@@ -49,7 +54,7 @@ impl Writer {
     pub(super) fn start(connection: Connection, wait: Duration) -> Result<Self, DbError> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let counts = Arc::new(Counts::default());
-        let thread = Thread { connection, waiting, counts: Arc::clone(&counts) };
+        let thread = Thread { connection, wait, waiting, counts: Arc::clone(&counts) };
         thread::Builder::new()
             .name("doorkey-writer".to_owned())
             .spawn(move || thread.run())
@@ -66,7 +71,8 @@ impl Writer {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(Work { work, result: None, answer });
+        let until = Deadline::after(self.wait);
+        let job = Box::new(Work { work, until, result: None, answer });
         self.queue(Message::Work(job)).await?;
         answered.await.unwrap_or_else(|_| Err(super::stopped().into()))
     }
@@ -81,8 +87,9 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         // The answer of work that is left out.
         let result = Some(Ok(None));
-        let job =
-            Box::new(Work { work: move |tx: &mut Tx<'_>| work(tx).map(Some), result, answer });
+        let until = Deadline::after(self.wait);
+        let work = move |tx: &mut Tx<'_>| work(tx).map(Some);
+        let job = Box::new(Work { work, until, result, answer });
         self.queue(Message::Fill(job)).await?;
         answered.await.unwrap_or_else(|_| Err(super::stopped().into()))
     }
@@ -120,6 +127,8 @@ enum Outcome {
 
 /// A closure in the queue, whatever its types.
 trait Job: Send {
+    /// When it has waited long enough for another process.
+    fn until(&self) -> Deadline;
     /// Runs the closure once.
     fn run(&mut self, connection: &Connection) -> Outcome;
     /// What it did was undone with the whole group: success becomes `error`.
@@ -130,6 +139,7 @@ trait Job: Send {
 
 struct Work<T, E, F> {
     work: F,
+    until: Deadline,
     result: Option<Result<T, E>>,
     answer: oneshot::Sender<Result<T, E>>,
 }
@@ -140,6 +150,10 @@ where
     E: From<DbError> + Send,
     F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send,
 {
+    fn until(&self) -> Deadline {
+        self.until
+    }
+
     fn run(&mut self, connection: &Connection) -> Outcome {
         let attempt = attempt(Link::Sqlite(connection), &mut self.work);
         let outcome = match (&attempt.result, attempt.again) {
@@ -166,6 +180,7 @@ where
 
 struct Thread {
     connection: Connection,
+    wait: Duration,
     waiting: mpsc::Receiver<Message>,
     counts: Arc<Counts>,
 }
@@ -236,10 +251,11 @@ impl Thread {
     }
 
     fn commit(&self, mut group: Vec<Box<dyn Job>>) {
+        let begun = self.begin(&mut group);
         if group.is_empty() {
             return;
         }
-        if let Err(error) = self.run_group(&mut group) {
+        if let Err(error) = begun.and_then(|()| self.run_group(&mut group)) {
             tracing::warn!(%error, writes = group.len(), "a group of writes was undone");
             if !self.connection.is_autocommit() {
                 let _ = execute(&self.connection, "ROLLBACK");
@@ -253,11 +269,37 @@ impl Thread {
         }
     }
 
+    /// Begins the transaction of a group. Jobs whose time is over before the lock is free are
+    /// answered and leave the group, and the others go on waiting. One that had no time left to
+    /// begin with has one try.
+    fn begin(&self, group: &mut Vec<Box<dyn Job>>) -> Result<(), DbError> {
+        while let Some(first) = group.iter().map(|job| job.until()).min() {
+            match self.begin_until(first) {
+                Err(DbError::Busy) => refuse_late(group),
+                begun => return begun,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the lock, unless another process holds it until then.
+    fn begin_until(&self, until: Deadline) -> Result<(), DbError> {
+        self.be_patient(until.left())?;
+        let begun = execute(&self.connection, "BEGIN IMMEDIATE");
+        self.be_patient(self.wait)?;
+        begun
+    }
+
+    /// Sets how long SQLite waits for a lock, in whole milliseconds.
+    fn be_patient(&self, time: Duration) -> Result<(), DbError> {
+        self.connection.busy_timeout(time).map_err(|error| failure(&error).error)
+    }
+
+    /// Runs a group in the transaction that was begun for it, and ends that.
     fn run_group(&self, group: &mut [Box<dyn Job>]) -> Result<(), DbError> {
         if let [job] = group {
             return self.run_alone(job.as_mut());
         }
-        execute(&self.connection, "BEGIN IMMEDIATE")?;
         for job in &mut *group {
             self.run_job(job.as_mut())?;
         }
@@ -270,8 +312,10 @@ impl Thread {
     /// Runs a job that has a transaction to itself, and so needs no savepoint: SQLite's journal of
     /// one would grow with all that a large job changes, and is walked after each statement.
     fn run_alone(&self, job: &mut dyn Job) -> Result<(), DbError> {
-        for _ in 0..RUNS {
-            execute(&self.connection, "BEGIN IMMEDIATE")?;
+        for run in 0..RUNS {
+            if run > 0 {
+                self.begin_until(job.until())?;
+            }
             let outcome = job.run(&self.connection);
             self.check_open()?;
             match outcome {
@@ -315,5 +359,17 @@ impl Thread {
             }
         }
         Ok(())
+    }
+}
+
+/// Answers those whose time is over while another process holds the lock.
+fn refuse_late(group: &mut Vec<Box<dyn Job>>) {
+    let late: Vec<_> = group.extract_if(.., |job| job.until().passed()).collect();
+    if !late.is_empty() {
+        tracing::warn!(writes = late.len(), "another process writes for long: writes were refused");
+    }
+    for mut job in late {
+        job.fail(&DbError::Busy);
+        job.answer();
     }
 }

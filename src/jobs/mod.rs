@@ -8,6 +8,7 @@ pub mod deliver;
 pub mod erasures;
 pub mod events;
 pub mod live;
+pub mod log_size;
 pub mod requests;
 pub mod schedule;
 pub mod search;

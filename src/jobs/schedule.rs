@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{
-    customer_uploads, deliver, erasures, events, live, repeat, requests, search, tidy, uses,
-    webhooks,
+    customer_uploads, deliver, erasures, events, live, log_size, repeat, requests, search, tidy,
+    uses, webhooks,
 };
 use crate::app::App;
 
@@ -47,5 +47,13 @@ pub fn spawn_all(app: &Arc<App>, stopped: &watch::Receiver<bool>, tasks: &mut Jo
     every!("erasures", Duration::from_secs(1), |app| async move { erasures::work(&app).await });
     every!("ends", minutes(1), |app| async move { tidy::end(&app).await });
     every!("closing", minutes(1), |app| async move { tidy::close(&app).await });
+    let told = Arc::new(log_size::Told::default());
+    every!("log size", minutes(1), move |app| {
+        let told = Arc::clone(&told);
+        async move {
+            log_size::watch(&app, &told);
+            Ok(false)
+        }
+    });
     every!("forgetting", minutes(10), |app| async move { tidy::forget(&app).await });
 }

@@ -43,6 +43,7 @@ pub(super) struct Moment {
     pub(super) db_commits: IntCounter,
     pub(super) db_writes: IntCounter,
     pub(super) db_waiting: IntGauge,
+    pub(super) db_log: Gauge,
     pub(super) outbox_mails: IntGaugeVec,
     pub(super) outbox_age: GaugeVec,
     pub(super) outbox_stuck: IntGaugeVec,
@@ -203,6 +204,7 @@ impl Moment {
                 "doorkey_db_writes_waiting",
                 "Writes in the queue to SQLite's writer, which takes 1024",
             )?,
+            db_log: plain("doorkey_db_log_bytes", "Size of SQLite's log (-wal)")?,
             outbox_mails: int_gauges(
                 registry,
                 "doorkey_outbox_mails",

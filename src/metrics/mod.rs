@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub writes: u64,
     /// Writes that wait.
     pub waiting: usize,
+    /// The size of SQLite's log.
+    pub log_bytes: u64,
     /// By lane: mails that are due, those that are later, for how long the first has been due.
     /// None if the database does not say.
     pub outbox: Option<[(i64, i64, Duration); 2]>,
@@ -76,6 +78,7 @@ impl Moment {
         self.db_commits.inc_by(now.commits.saturating_sub(self.db_commits.get()));
         self.db_writes.inc_by(now.writes.saturating_sub(self.db_writes.get()));
         self.db_waiting.set(i64::try_from(now.waiting).unwrap_or(i64::MAX));
+        self.db_log.set(now.log_bytes as f64);
         for (lane, (due, later, age)) in LANES.iter().zip(now.outbox.iter().flatten()) {
             self.outbox_mails.with_label_values(&[lane, "due"]).set(*due);
             self.outbox_mails.with_label_values(&[lane, "later"]).set(*later);

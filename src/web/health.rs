@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use super::ctx::Shared;
 use super::reply::{self, Reply};
 use crate::app::App;
+use crate::db::{Db, DbError};
 use crate::mail::Transport;
 
 /// `GET /healthz`: the process answers. Asks nothing else, so a slow database does not get it
@@ -55,14 +56,20 @@ impl Database {
             );
             return Self { state: MOVED, pending_migrations: Vec::new() };
         }
-        match app.db.pending_migrations().await {
+        match pending_migrations(&app.db).await {
             Ok(pending_migrations) => Self { state: "ok", pending_migrations },
             Err(error) => {
-                tracing::warn!(%error, "not ready: the database does not answer");
+                tracing::warn!(%error, "not ready: the database does not do its work");
                 Self { state: "unavailable", pending_migrations: Vec::new() }
             }
         }
     }
+}
+
+/// The migrations that are missing, from a database that takes writes.
+async fn pending_migrations(db: &Db) -> Result<Vec<String>, DbError> {
+    db.check_writable().await?;
+    db.pending_migrations().await
 }
 
 /// What `GET /readyz` tells.

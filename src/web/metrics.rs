@@ -87,6 +87,7 @@ impl Watched {
             commits: stats.commits,
             writes: stats.writes,
             waiting: stats.waiting,
+            log_bytes: self.app.db.log_bytes(),
             outbox: outbox.map(|mails| mails.lanes.each_ref().map(lane)),
             stuck: outbox.map(|mails| [("held", mails.held), ("failed", mails.failed)]),
             mail_paused: self.app.post.health.pause().is_some(),

@@ -26,6 +26,7 @@ pub(super) async fn look(config: &Config, now: Millis) -> Vec<Finding> {
         Err(error) => return vec![unusable(url, &error.to_string())],
     };
     let mut findings = vec![Finding::ok(DATABASE, format!("{} answers", db.engine().label()))];
+    findings.extend(large_log(db.log_bytes()));
     match db.inspect().await {
         Ok(facts) => findings.extend(facts.into_iter().map(|fact| match fact.mend {
             None => Finding::ok(DATABASE, fact.found),
@@ -50,6 +51,14 @@ pub(super) async fn look(config: &Config, now: Millis) -> Vec<Finding> {
     }
     db.close().await;
     findings
+}
+
+/// SQLite's log, if it is not emptied.
+fn large_log(bytes: u64) -> Option<Finding> {
+    let found = format!("its log (-wal) has {} MiB", bytes >> 20);
+    let mend = "somebody reads for very long, and the log grows meanwhile: end backups, exports and other \
+         programs that have the file open (fuser names them), or restart doorkey serve";
+    (bytes > db::MUCH_LOG).then(|| Finding::warning(DATABASE, found, mend))
 }
 
 fn unusable(url: &str, reason: &str) -> Finding {

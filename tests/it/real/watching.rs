@@ -216,6 +216,8 @@ async fn numbers_move_and_say_nothing_of_people() {
     }
     assert!(grown("doorkey_db_commits_total", &[]) > 0.0);
     assert!(grown("doorkey_db_writes_total", &[]) > 0.0);
+    let on_sqlite = doorkey.database_url().starts_with("sqlite:");
+    assert_eq!(sum(&after, "doorkey_db_log_bytes", &[]) > 0.0, on_sqlite);
     assert_eq!(grown("doorkey_link_requests_total", &["accepted"]), 1.0);
     assert_eq!(sum(&after, "doorkey_outbox_mails", &["due"]), 0.0);
     assert_eq!(sum(&after, "doorkey_mail_deliveries_in_flight", &[]), 0.0);
