@@ -189,7 +189,7 @@ class Size:
 
     def go_on(self):
         while not self.over.wait(0.5):
-            with contextlib.suppress(OSError, AttributeError):  # while it is being started again
+            with contextlib.suppress(OSError, AttributeError, TypeError):  # while it dies or starts again
                 self.samples.append((time.monotonic(), *size(self.doorkey)))
 
     def stop(self):
