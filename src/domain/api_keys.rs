@@ -79,10 +79,11 @@ fn make(
     Err(FieldError::new("name", FieldCode::Taken, message).into())
 }
 
-/// Reads the name of a key. One of digits alone is refused: keys are called by name or by id.
+/// Reads the name of a key. One of digits alone, of whatever width, is refused: keys are called by name or
+/// by id.
 pub fn parse_name(field: &str, typed: &str) -> Result<String, FieldError> {
     let name = text::parse_line(field, typed, text::REQUIRED_NAME)?;
-    if name.bytes().all(|byte| byte.is_ascii_digit()) {
+    if text::fold(&name).bytes().all(|byte| byte.is_ascii_digit()) {
         let message = "A number alone could be the id of another key. Add a word.";
         return Err(FieldError::new(field, FieldCode::Malformed, message));
     }

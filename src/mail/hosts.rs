@@ -11,6 +11,8 @@
 //!   everybody sees, and is not greeted. Titles and initials (`Dr.Müller`, `J.R.`) are no address:
 //!   they get the word joiner, because `x.com` could be somebody's initials.
 
+use unicode_normalization::char::is_combining_mark;
+
 /// Stands between what would otherwise become a link: no width, no break, no part of an address.
 pub const JOINER: char = '\u{2060}';
 /// What may stand before a dot in a name, beside initials.
@@ -49,13 +51,19 @@ pub fn is_www(before: &str, it: char, _after: &str) -> bool {
     is_dot(it) && before.get(start..).is_some_and(|word| word.eq_ignore_ascii_case("www"))
 }
 
-/// A dot with letters around it. Numbers (`2.1`) and the end of a sentence are no host.
+/// A dot with letters around it, whatever marks they have. Numbers (`2.1`) and the end of a sentence are
+/// no host.
 fn is_inner_dot(before: &str, it: char, after: &str) -> bool {
-    let (Some(left), Some(right)) = (before.chars().next_back(), after.chars().next()) else {
-        return false;
-    };
-    let digits = left.is_ascii_digit() && right.is_ascii_digit();
-    is_dot(it) && left.is_alphanumeric() && right.is_alphanumeric() && !digits
+    let digits = |side: Option<char>| side.is_some_and(|c| c.is_ascii_digit());
+    let numbers = digits(before.chars().next_back()) && digits(after.chars().next());
+    is_dot(it) && has_letter(before.chars().rev()) && has_letter(after.chars()) && !numbers
+}
+
+/// Whether a letter or digit comes first, or one after nothing but marks and joiners.
+fn has_letter(chars: impl Iterator<Item = char>) -> bool {
+    let is_mark = |c: char| is_combining_mark(c) || matches!(c, '\u{200c}' | '\u{200d}');
+    let mut seen = chars.skip_while(|c| is_mark(*c) && !c.is_alphanumeric());
+    seen.next().is_some_and(char::is_alphanumeric)
 }
 
 /// Any of these.

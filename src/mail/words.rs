@@ -182,6 +182,8 @@ mod tests {
             "Visit evil.com now",
             "a@b",
             "evil．com",
+            "தமிழ்.com",
+            "cafe\u{301}.com",
             "HTTPS://X",
             "tel:123",
         ] {

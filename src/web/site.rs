@@ -136,22 +136,36 @@ pub fn prose(text: &str) -> Safe<String> {
     finder.kinds(&[LinkKind::Url]);
     let mut html = String::with_capacity(text.len() + text.len() / 8);
     for span in finder.spans(text) {
-        let words = escaped(span.as_str());
+        let found = span.as_str();
+        let (address, rest) = found.split_at(end_of_address(found));
+        let is_link = span.kind().is_some() && is_web(address);
+        let (address, rest) = (escaped(address), escaped(rest));
         // Writing into a String cannot fail.
-        let _ = match span.kind() {
-            Some(_) if is_web(span.as_str()) => write!(
+        if is_link {
+            let _ = write!(
                 html,
-                r#"<a href="{words}" target="_blank" rel="noopener noreferrer nofollow ugc">{words}</a>"#
-            ),
-            _ => write!(html, "{words}"),
-        };
+                r#"<a href="{address}" target="_blank" rel="noopener noreferrer nofollow ugc">{address}</a>"#
+            );
+        } else {
+            html.push_str(&address);
+        }
+        html.push_str(&rest);
     }
     Safe(html)
 }
 
+/// Where an address ends at the latest: before a space of any script, which people end a word with, and
+/// before what would turn its letters around, so that it would not read as where it leads.
+fn end_of_address(found: &str) -> usize {
+    found.find(|c: char| c.is_whitespace() || turns(c)).unwrap_or(found.len())
+}
+
 fn is_web(address: &str) -> bool {
-    let start = address.get(..8).unwrap_or(address).to_ascii_lowercase();
-    start.starts_with("https://") || start.starts_with("http://")
+    let begins = |start: &str| {
+        let found = address.get(..start.len()).filter(|_| address.len() > start.len());
+        found.is_some_and(|found| found.eq_ignore_ascii_case(start))
+    };
+    begins("https://") || begins("http://")
 }
 
 fn escaped(text: &str) -> String {
@@ -161,8 +175,11 @@ fn escaped(text: &str) -> String {
 /// Text for a place without isolation, such as a window's title: without the characters that
 /// turn the direction of what follows them (Unicode UAX #9, explicit formatting).
 pub fn plain_direction(text: &str) -> String {
-    let turns = |c: &char| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().filter(turns).collect()
+    text.chars().filter(|c| !turns(*c)).collect()
+}
+
+fn turns(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Up to two initials of a name, for the circle beside what they wrote.
@@ -183,6 +200,10 @@ mod tests {
         let link = prose("see https://example.com/?a=1&b=\"2\". Bye").0;
         assert!(link.starts_with("see <a href=\"https://example.com/?a=1&#38;b="), "{link}");
         assert!(link.contains("rel=\"noopener noreferrer nofollow ugc\""), "{link}");
+        for end in ["\u{3000}これ", "\u{a0}there", "\u{202e}gro.elpmaxe"] {
+            let html = prose(&format!("https://example.jp/a{end}")).0;
+            assert!(html.ends_with(&format!(">https://example.jp/a</a>{end}")), "{html}");
+        }
         for text in
             ["javascript://x%0aalert(1)", "data://text/html,x", "ftp://x.example", "file:///etc"]
         {
