@@ -134,6 +134,8 @@ def kill_again_and_again(made, asked, verdicts, deaths):
             seen += len(acknowledged)
             doorkey.start()
             tally.missing += made.missing(acknowledged)
+        # For the control: of what was written since the start something is in the log alone.
+        time.sleep(LIFE[1])
         doorkey.kill()
     tell_of_kills(made, verdicts, clients, tally, death)
 

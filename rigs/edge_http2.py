@@ -6,7 +6,7 @@ import time
 
 import http2
 import rig
-from edge_doors import EncryptedServer, Others, served, warm_up
+from edge_doors import HOST, EncryptedServer, Others, from_address, served, warm_up
 
 
 def rapid_reset(connection, ends):
@@ -122,7 +122,7 @@ ATTACKS = {
 def attack(port, name, source, seconds, told):
     """One attacker, in a process of its own: how many, whether it was ended, and how."""
     act, pairs, _ = ATTACKS[name]
-    connection = http2.Connection(port, pairs, source)
+    connection = http2.Connection(port, pairs, source, HOST)
     done = act(connection, time.monotonic() + seconds)
     # The last words may be on their way.
     connection.drain(0.5)
@@ -143,7 +143,9 @@ def under_attack(server, name, seconds, attackers, verdicts):
     before, files = server.memory(), server.files()
     server.forget()
     told = multiprocessing.Queue()
-    processes = [multiprocessing.Process(target=attack, args=(server.port, name, "127.0.0.1", seconds, told))
+    # Loopback is a proxy's place, and trusted with more.
+    processes = [multiprocessing.Process(target=attack,
+                                         args=(server.port, name, from_address(0), seconds, told))
                  for _ in range(attackers)]
     for process in processes:
         process.start()

@@ -65,8 +65,8 @@ def encrypted(port, host="127.0.0.1", protocols=("h2",), source="", timeout=60.0
 class Connection:
     """An HTTP/2 connection whose every byte is the caller's to choose."""
 
-    def __init__(self, port, settings=(), source=""):
-        self.socket = encrypted(port, source=source)
+    def __init__(self, port, settings=(), source="", host="127.0.0.1"):
+        self.socket = encrypted(port, host, source=source)
         self.unread = b""
         self.closed = False
         self.refusal = None  # the code of the server's GOAWAY

@@ -14,10 +14,12 @@ use crate::clock::{Clock, Millis};
 use crate::config::Config;
 use crate::db::backup::{self, BackupError};
 use crate::db::copy::Copied;
-use crate::db::{Db, Tx};
+use crate::db::{Db, DbError, Tx};
 use crate::domain::backups;
 use crate::error::Error;
 
+/// How often it is tried to note a backup in a database that others write to; each waits five seconds.
+const NOTES: u32 = 6;
 /// How often the growing file is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -87,14 +89,25 @@ async fn make(db: &Db, target: &Target, now: Millis) -> Result<(Vec<Copied>, u64
         CliError::Failed(format!("the backup that was written is not good, and is gone: {error}"))
     })?;
     let bytes = target.finish(&unfinished).map_err(|error| target.explain(&error))?;
-    let noted = db.write(move |tx: &mut Tx<'_>| backups::note(tx, now)).await;
-    noted.map_err(|error: Error| {
-        let file = target.path.display();
-        CliError::Failed(format!(
-            "{file} is written and good, but the database does not take note of it: {error}"
-        ))
-    })?;
+    note(db, target, now).await;
     Ok((tables, bytes))
+}
+
+/// Has the database take note of a good backup. One that cannot, because others write without a pause or
+/// its disk is full, makes the backup no worse.
+async fn note(db: &Db, target: &Target, now: Millis) {
+    for attempt in 1..=NOTES {
+        let noted = db.write(move |tx: &mut Tx<'_>| backups::note(tx, now)).await;
+        match noted {
+            Err(Error::Db(DbError::Busy)) if attempt < NOTES => {}
+            Ok(()) => return,
+            Err(error) => {
+                let file = target.path.display();
+                tracing::warn!(%file, %error, "the backup is good, but the database took no note of it");
+                return;
+            }
+        }
+    }
 }
 
 async fn write(db: &Db, file: &Path, now: Millis) -> Result<(), BackupError> {
